@@ -1,0 +1,1 @@
+"""Tensight's runtime: PyTorch's core on NumPy and CuPy."""
