@@ -1,0 +1,72 @@
+"""The operator table: every operator once, a file per family.
+
+`table()` is a value: name -> overloads, in the order they are tried.  Importing a family registers nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import import_module
+from typing import Final
+
+from tensight_runtime.spec.op import InPlace, Op
+
+FAMILIES: Final = (
+    "creation", "random", "conversion", "pointwise", "activation", "comparison", "reduction", "softmax", "normalization",
+    "loss", "view", "indexing", "joining", "sorting", "linalg", "einsum", "convolution", "pooling", "resize", "attention",
+    "embedding", "recurrent",
+)  # fmt: skip
+
+
+class Table:
+    """Public names -> operators.  A name declared twice by different plugins is an error that gives both."""
+
+    def __init__(self, ops: Iterable[Op]):
+        self.ops: tuple[Op, ...] = tuple(ops)
+        self.by_name: dict[str, tuple[Op | InPlace, ...]] = {}
+        for op in self.ops:
+            for name in op.names:
+                self.by_name[name] = (*self.by_name.get(name, ()), op)
+        for name, ops_ in list(self.by_name.items()):
+            owner, _, last = name.rpartition(".")
+            derived = tuple(InPlace(o) for o in ops_ if isinstance(o, Op) and o.inplace)
+            if derived and owner == "Tensor" and not last.startswith("__"):
+                self.by_name.setdefault(f"Tensor.{last}_", derived)
+
+    def lookup(self, name: str) -> tuple[Op | InPlace, ...]:
+        """The overloads of a public name, none if the table has no such operator."""
+        return self.by_name.get(name, ())
+
+    def members(self, owner: str) -> dict[str, tuple[Op | InPlace, ...]]:
+        """What `owner` ("torch", "Tensor", "torch.nn.functional") has: last name -> overloads."""
+        return _members(self)[owner] if owner in _members(self) else {}
+
+
+@lru_cache(maxsize=8)
+def _members(table: Table) -> dict[str, dict[str, tuple[Op | InPlace, ...]]]:
+    owners: dict[str, dict] = {}
+    for name, ops in table.by_name.items():
+        owner, _, last = name.rpartition(".")
+        owners.setdefault(owner, {})[last] = ops
+    return owners
+
+
+def builtin_ops() -> tuple[Op, ...]:
+    """All operators of the families, in declaration order."""
+    found: list[Op] = []
+    for family in FAMILIES:
+        try:
+            module = import_module(f"tensight_runtime.ops.{family}")
+        except ModuleNotFoundError as error:
+            if error.name != f"tensight_runtime.ops.{family}":
+                raise
+            continue
+        found.extend(v for v in vars(module).values() if isinstance(v, Op) and v.kernel.__module__ == module.__name__)
+    return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=1)
+def table() -> Table:
+    """The table of the operators that come with Tensight."""
+    return Table(builtin_ops())

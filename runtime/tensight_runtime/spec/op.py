@@ -12,8 +12,9 @@
     def _(g, other):
         return g @ other.mT
 
-The decorated function is the kernel: after `xp` (NumPy or CuPy) its parameters are torch's signature, annotated with
-argument kinds (`spec.kind`); tensors arrive as arrays.  Rules (`shape=`, `dtype=`, `@x.rule`) and derivatives name the
+The decorated function is the kernel: after `xp` (NumPy or CuPy; then `rng`, a `torch.Generator`, where `random=`) its
+parameters are torch's signature, annotated with argument kinds (`spec.kind`); tensors arrive as arrays.  The body of a
+`composite=True` operator is written in other operators: it has no `xp` and receives tensors.  Rules (`shape=`, `dtype=`, `@x.rule`) and derivatives name the
 parameters they need, in any order; a derivative may also name `out` (the result; with several results, `outs`' names),
 `<param>_shape`, `<param>_dtype` (not saved), or one of `extras` (values the kernel returns after its results).
 Overloads of one public name are separate operators that share the name; the first whose kinds admit the arguments wins.
@@ -86,7 +87,7 @@ class Op:
         self.base_name: str = kernel.__name__.rstrip("_") if not fields.get("name") else fields["name"]
         fields.pop("name")
         self.doc: str = kernel.__doc__ or ""
-        self.params: tuple[Param, ...] = _params(kernel)
+        self.params: tuple[Param, ...] = _params(kernel, 0 if fields["composite"] else 2 if fields["random"] else 1)
         self.index: dict[str, int] = {p.name: i for i, p in enumerate(self.params)}
         self.defaults: tuple = tuple(p.default for p in self.params)
         self.positional: int = sum(not p.keyword_only for p in self.params)
@@ -106,6 +107,7 @@ class Op:
         self.varargs: str = fields.pop("varargs")
         self.any_device: bool = fields.pop("any_device")
         self.returns: str = fields.pop("returns")
+        self.grad_name: str = fields.pop("grad_name") or _camel(self.base_name) + "Backward0"
         self._shape = fields.pop("shape")
         self._dtype = fields.pop("dtype")
         self.vjps: dict[str, Vjp] = {}
@@ -206,10 +208,9 @@ class Op:
         device = CPU if self.any_device else self._common_device(values)
         if rule is not None:
             try:
-                result = rule(values)
+                return rule(values)
             except RankUnknown:
                 return self._unknown_result(values, dtype, device)
-            return result
         dtypes = dtype(values)
         try:
             dims = shape(values)
@@ -320,6 +321,7 @@ def op(
     varargs: str = "",
     any_device: bool = False,
     returns: str = "tensor",
+    grad_name: str = "",
 ) -> Callable[[Callable], Op]:
     """Declare an operator.
 
@@ -340,7 +342,9 @@ def op(
     accepts    sample calls, `"sum(f32[2, 3], dim=1)"`;  rejects: sample call -> first words of torch's message
     varargs    the parameter that may be spread over the call
     any_device operands may lie on different devices
-    returns    "tensor", "list" (of tensors), or the Python type of a host result: "int", "float", "bool", "scalar", "size"
+    returns    "tensor", "list" or "tuple" (of tensors, their number as the rule says), or the kind of a host result, which the
+               rule returns as it is: "int" (a size), "size" (a tuple of sizes), "bool", "scalar" (item), "host" (anything)
+    grad_name  of the node: "AddBackward0"; made from the name if left out
     """
     fields = dict(locals())
     fields.pop("names")
@@ -392,15 +396,19 @@ def scalar_name(dtype: DType) -> str:
     return _SCALAR_NAMES[dtype.name]
 
 
+def _camel(name: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
 # NumPy's spellings that torch accepts in place of its own
 _ALIASES: Final = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
 
 
-def _params(kernel: Callable) -> tuple[Param, ...]:
+def _params(kernel: Callable, skip: int) -> tuple[Param, ...]:
     code = kernel.__code__
-    names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+    names = code.co_varnames[skip : code.co_argcount + code.co_kwonlyargcount]
     annotations = kernel.__annotations__
-    defaults = dict(zip(names[: code.co_argcount - 1][::-1], (kernel.__defaults__ or ())[::-1], strict=False))
+    defaults = dict(zip(names[: code.co_argcount - skip][::-1], (kernel.__defaults__ or ())[::-1], strict=False))
     defaults |= kernel.__kwdefaults__ or {}
     params = []
     for i, name in enumerate(names):
@@ -409,5 +417,5 @@ def _params(kernel: Callable) -> tuple[Param, ...]:
             raise TypeError(f"{kernel.__qualname__}: operator files do without `from __future__ import annotations`")
         if not isinstance(kind, Kind):
             raise TypeError(f"{kernel.__qualname__}: parameter {name} needs a kind of spec.kind as its annotation")
-        params.append(Param(name, kind, defaults.get(name, REQUIRED), i >= code.co_argcount - 1))
+        params.append(Param(name, kind, defaults.get(name, REQUIRED), i >= code.co_argcount - skip))
     return tuple(params)
