@@ -11,12 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from operator import attrgetter
 
 Span = tuple[int, int, int, int]
 
 
 def node(cls: type) -> type:
-    return dataclass(frozen=True, slots=True, eq=False)(cls)
+    cls = dataclass(frozen=True, slots=True, eq=False)(cls)
+    names = [f.name for f in fields(cls)]
+    values = attrgetter(*names) if len(names) > 1 else lambda self: (self.span,)
+    # The state methods that `dataclass` writes make pickling three times slower; the disk cache lives by its speed.
+    cls.__reduce__ = lambda self: (cls, values(self))
+    return cls
 
 
 @node

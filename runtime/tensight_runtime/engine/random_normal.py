@@ -3,7 +3,12 @@
 Contiguous tensors of at least 16 elements are made in blocks of 16: eight radii from the first eight uniforms, eight
 angles from the last eight (Box-Muller). The float32 block follows the Cephes logf and sincosf polynomials in the order
 in which torch's AVX2 kernel evaluates them, every multiply-add rounded once. The float64 block, and every other
-tensor, goes through the C library. Source: measured against torch 2.13.0, bit for bit.
+tensor, goes through the C library, as in torch: Python's math functions call the same one, NumPy's vector functions
+differ in the last bits. Source: measured against torch 2.13.0, bit for bit.
+
+In float32 both logarithm and angle depend on a 24-bit draw alone. All 2**24 of each were compared with correctly
+rounded multiply-adds: rounding the float64 sum again to float32 never lands on the wrong side here, so the general
+care of random_arith is spared. tests/test_random.py repeats the comparison on a sample.
 """
 
 from __future__ import annotations
@@ -12,11 +17,11 @@ import math
 
 import numpy as np
 
-from .random_fma import fma_float32, fma_float32_careful, fma_float64, has_float32_tie
+from .random_arith import fma_float32, fma_float64
 
 BLOCK = 16
-# Blocks per pass: the work arrays of a pass then stay in a core's second-level cache.
-BLOCKS_PER_PASS = 128
+# Work in passes of this many blocks keeps the work arrays in a core's caches.
+BLOCKS_PER_PASS = 1024
 
 
 def normal_blocks_float32(draws: np.ndarray, mean: float, std: float) -> np.ndarray:
@@ -25,11 +30,11 @@ def normal_blocks_float32(draws: np.ndarray, mean: float, std: float) -> np.ndar
     mean and std must be numbers that float32 holds exactly.
     """
     blocks = len(draws)
-    sums = np.empty((_FMA_ROWS, blocks * 8))
-    pair = _standard_pair(draws, sums, _fma_fast)
-    if has_float32_tie(sums):
-        # About once in fifty thousand passes: some sum was a midpoint, where rounding twice may go the wrong way.
-        pair = _standard_pair(draws, sums, fma_float32_careful)
+    log = log_of_complement(draws[:, :8].ravel())
+    log *= _MINUS_TWO
+    radius = np.sqrt(log, out=log)
+    pair = cos_sin_of_turn(draws[:, 8:].ravel())
+    pair *= radius
     if mean == 0.0 and std == 1.0:
         pair += _ZERO  # fma(x, 1, 0): turns -0 into 0
     else:
@@ -70,8 +75,10 @@ _LOG = _constants(
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
     -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 )  # fmt: skip
-_LN2_LOW, _LN2_HIGH = _constants(-2.12194440e-4, 0.693359375)
-_QUARTER_PI_PARTS = _constants(-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)
+_LN2_LOW, _LN2_HIGH = (np.array(value, np.float32) for value in (-2.12194440e-4, 0.693359375))
+_QUARTER_PI_PARTS = [
+    np.array(value, np.float32) for value in (0.78515625, 2.4187564849853515625e-4, 3.77489497744594108e-8)
+]
 # Row 0: cosine, row 1: sine; both polynomials are evaluated for every angle, so they share their calls.
 _SINCOS = np.array(
     [[2.443315711809948e-5, -1.9515295891e-4],
@@ -83,83 +90,82 @@ _SIGNS = np.array([[1, 0, -1, 0, -1, 0, 1, 0, 1], [1, 0, 1, 0, -1, 0, -1, 0, 1]]
 _FOUR_OVER_PI = np.array(1.27323954473516, np.float32)
 _TWO_PI_PER_DRAW = np.array(np.float32(2.0 * math.pi) * np.float32(2.0**-24))
 _DRAWS_RANGE = np.array(2.0**24)
-_ZERO, _ONE, _MINUS_TWO = (np.array(value, np.float32) for value in (0.0, 1.0, -2.0))
+_ZERO, _HALF, _ONE, _MINUS_TWO = (np.array(value, np.float32) for value in (0.0, 0.5, 1.0, -2.0))
 _MINUS_HALF, _ONE_DOUBLE = (np.array(value) for value in (-0.5, 1.0))
+
 _SQRT_HALF_BITS = np.array(np.float32(0.707106781186547524), dtype=np.float64).view(np.int64)
 # The logarithm's argument comes scaled by 2**24.
 _SQRT_HALF_SCALED_BITS = _SQRT_HALF_BITS + (24 << 52)
 _FRACTION_MASK = np.array((1 << 52) - 1, np.int64)
 _FRACTION_BITS = np.array(52, np.int64)
 _INT_ONE, _INT_TWO, _EVEN = (np.array(value, np.int32) for value in (1, 2, ~1))
-_FMA_ROWS = 20
 
 
-def _fma_fast(a, b, c, total: np.ndarray) -> np.ndarray:
-    """fma in float32 unless `total`, which receives the float64 sum, turns out to be a midpoint of two float32."""
-    np.multiply(a, b, out=total)
-    np.add(total, c, out=total)
-    return total.astype(np.float32)
-
-
-def _standard_pair(draws: np.ndarray, sums: np.ndarray, fma) -> np.ndarray:
-    """Draws (blocks, 16) -> float32 (2, blocks * 8): radius * cosine and radius * sine. Fills `sums`, for ties."""
-    log = _log_of_complement(draws[:, :8].ravel(), sums, fma)
-    log *= _MINUS_TWO
-    radius = np.sqrt(log, out=log)
-    theta = draws[:, 8:].ravel().astype(np.float32)
-    theta *= _TWO_PI_PER_DRAW
-    pair = _cos_sin(theta, sums[11:], fma)
-    pair *= radius
-    return pair
-
-
-def _log_of_complement(draws: np.ndarray, sums: np.ndarray, fma) -> np.ndarray:
-    """log(1 - draws * 2**-24) as Cephes' logf gives it; float32."""
+def log_of_complement(draws: np.ndarray) -> np.ndarray:
+    """24-bit integer draws of shape (n,) -> log(1 - draws * 2**-24) as Cephes' logf gives it; float32."""
     scaled = np.subtract(_DRAWS_RANGE, draws)
     bits = scaled.view(np.int64)
     # Split into 2**exponent * (1 + x) with sqrt(1/2) <= 1 + x < sqrt(2), by integer arithmetic on the bits.
     bits -= _SQRT_HALF_SCALED_BITS
-    exponent = np.right_shift(bits, _FRACTION_BITS).astype(np.float64)
+    exponent = np.right_shift(bits, _FRACTION_BITS).astype(np.float32)
     bits &= _FRACTION_MASK
     bits += _SQRT_HALF_BITS
+    scaled -= _ONE_DOUBLE
     x = scaled
-    x -= _ONE_DOUBLE
     x_single = x.astype(np.float32)
-    z_single = x_single * x_single
-    z = z_single.astype(np.float64)
+    z = x_single * x_single
 
-    y = _LOG[0]
-    for row, coefficient in enumerate(_LOG[1:]):
-        y = fma(x, y, coefficient, sums[row])
+    total = x * _LOG[0]
+    total += _LOG[1]
+    y = total.astype(np.float32)
+    for coefficient in _LOG[2:]:
+        np.multiply(x, y, out=total)
+        total += coefficient
+        y = total.astype(np.float32)
     y *= x_single
-    y = fma(z, y, (exponent * _LN2_LOW).astype(np.float32), sums[8])
-    y = fma(z, _MINUS_HALF, y, sums[9])
+    np.multiply(y, z, out=total, dtype=np.float64)
+    total += exponent * _LN2_LOW
+    y = total.astype(np.float32)
+    # The two products left (and a half of z) are exact in float32, so plain arithmetic rounds once.
+    z *= _HALF
+    y -= z
     y += x_single
-    return fma(exponent, _LN2_HIGH, y, sums[10])
+    exponent *= _LN2_HIGH
+    y += exponent
+    return y
 
 
-def _cos_sin(theta: np.ndarray, sums: np.ndarray, fma) -> np.ndarray:
-    """float32 angles in [0, 2 pi) of shape (n,) -> float32 (2, n): Cephes' cosf and sinf of them."""
-    octant = (theta * _FOUR_OVER_PI).astype(np.int32)
+def cos_sin_of_turn(draws: np.ndarray) -> np.ndarray:
+    """24-bit integer draws of shape (n,) -> float32 (2, n): Cephes' cosf and sinf of 2 pi * draws * 2**-24."""
+    x = draws.astype(np.float32)
+    x *= _TWO_PI_PER_DRAW
+    octant = (x * _FOUR_OVER_PI).astype(np.int32)
     octant += _INT_ONE
     octant &= _EVEN
-    multiple = octant.astype(np.float64)
-    x = theta
-    for row, part in enumerate(_QUARTER_PI_PARTS):
-        x = fma(multiple, part, x, sums[row])
-    z_single = x * x
+    multiple = octant.astype(np.float32)
+    # The first two parts of pi/4 have few enough bits for their products to be exact in float32.
+    x -= multiple * _QUARTER_PI_PARTS[0]
+    x -= multiple * _QUARTER_PI_PARTS[1]
+    reduced = np.multiply(multiple, _QUARTER_PI_PARTS[2], dtype=np.float64)
+    np.subtract(x, reduced, out=reduced)
+    x = reduced.astype(np.float32)
+    z = x * x
+    # Row 0: y = cosine's polynomial * z, then y * z - z / 2, then + 1. Row 1: sine's polynomial * z, then y * x + x.
     factors = np.empty((2, len(x)))
-    factors[0] = z_single
+    factors[0] = z
     factors[1] = x
-    z = factors[0]
-    polynomials = sums[3:9].reshape(3, 2, -1)
-    y = fma(_SINCOS[0], z, _SINCOS[1], polynomials[0])
-    y = fma(y, z, _SINCOS[2], polynomials[1])
-    y *= z_single
-    # cosine: 1 + (y * z - z / 2); sine: y * x + x
-    addends = factors.copy()
-    addends[0] *= _MINUS_HALF
-    y = fma(y, factors, addends, polynomials[2])
+    z_double = factors[0]
+    total = _SINCOS[0] * z_double
+    total += _SINCOS[1]
+    y = total.astype(np.float32)
+    np.multiply(y, z_double, out=total)
+    total += _SINCOS[2]
+    y = total.astype(np.float32)
+    y *= z
+    np.multiply(y, factors, out=total)
+    z_double *= _MINUS_HALF
+    total += factors
+    y = total.astype(np.float32)
     y[0] += _ONE
     swapped = np.bitwise_and(octant, _INT_TWO).astype(np.bool_)
     y = np.where(swapped, y[::-1], y)

@@ -165,7 +165,7 @@ class Op:
         """
         if self.varargs and len(args) > (at := self.index[self.varargs]):
             spread = args[at:]
-            if len(spread) > 1 or kinds.Int.admits(spread[0]) is True:
+            if len(spread) > 1 or True in (kinds.Int.admits(spread[0]), kinds.Tensor.admits(spread[0])):
                 args = [*args[:at], tuple(spread)]
         if len(args) > self.positional:
             return None

@@ -1,4 +1,4 @@
-"""Fused multiply-add and rounding in plain NumPy, correctly rounded.
+"""Arithmetic that rounds as PyTorch's compiled kernels do, in plain NumPy.
 
 PyTorch's CPU kernels are compiled with ``a * b + c`` contracted into one instruction that rounds once. NumPy has no
 such operation, and rounding twice changes about a third of the values, so it is built here from error-free
@@ -22,36 +22,25 @@ _SURPLUS_SHIFT = np.array(35, np.int64)
 def fma_float32(a: np.ndarray, b: float, c: float) -> np.ndarray:
     """``fma(a, b, c)`` rounded once to float32.
 
-    a: float32 array of any shape; b, c: numbers that float32 holds exactly. Returns a float32 array of a's shape.
-    Overflow gives infinities without a warning.
+    a: float32 array of any shape; b, c: finite numbers that float32 holds exactly. Returns a float32 array of a's
+    shape. Overflow gives infinities without a warning.
     """
-    if b == 1.0 or c == 0.0:
-        # One of the two operations is exact, so float32 arithmetic rounds once by itself.
-        with np.errstate(over="ignore"):
-            return a * np.float32(b) + np.float32(c)
-    total = np.multiply(a, b, dtype=np.float64)
-    total += c
-    # Sums may fall among the float32 subnormals, whose midpoints the bit test does not know, when b is tiny.
-    if not 2.0**-40 < abs(b) < 2.0**60 or has_float32_tie(total.copy()):
-        return fma_float32_careful(a, b, c)
     with np.errstate(over="ignore"):
+        if b == 1.0 or b == 0.0 or c == 0.0:
+            # One of the two operations is exact, so float32 arithmetic rounds once by itself.
+            return a * np.float32(b) + np.float32(c)
+        # The product of two float32 values is exact in float64.
+        product = np.multiply(a, b, dtype=np.float64)
+        total = product + c
+        # With b tiny the sums may be float32 subnormals, whose midpoints the bit test does not know.
+        if abs(b) < 2.0**-40 or has_float32_tie(total.copy()):
+            # Rounded to odd first, the sum cannot go wrong in the second rounding.
+            total = _add_round_to_odd(product, np.float64(c))
         return total.astype(np.float32)
 
 
-def fma_float32_careful(a: np.ndarray, b, c, _unused: np.ndarray | None = None) -> np.ndarray:
-    """``fma(a, b, c)`` in float32 for arrays or numbers that float32 holds exactly, right on every midpoint too.
-
-    The product of two float32 values is exact in float64; the sum is rounded to odd there, after which the second
-    rounding (to float32) cannot go wrong. The last argument is ignored (random_normal passes a work array).
-    """
-    product = np.multiply(a, b, dtype=np.float64)
-    addend = np.broadcast_to(np.asarray(c, dtype=np.float64), product.shape)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _add_round_to_odd(product, addend).astype(np.float32)
-
-
 def has_float32_tie(total: np.ndarray) -> bool:
-    """Whether some float64 in `total` is the midpoint of two normal float32 values. Destroys `total`'s contents."""
+    """Whether some float64 in `total` is the midpoint of two normal float32 values. Overwrites `total`."""
     bits = total.view(np.int64)
     np.left_shift(bits, _SURPLUS_SHIFT, out=bits)
     return bits.size > 0 and bits.min() == _INT64_MIN
@@ -77,11 +66,46 @@ def fma_float64(a: np.ndarray, b: float, c: float) -> np.ndarray:
     return outer + _add_round_to_odd(inner_error, outer_error)
 
 
+def rounded(values: np.ndarray, dtype, bfloat16: bool = False) -> np.ndarray:
+    """values (any dtype) in the dtype, through float32 on the way to a half precision, as C++ conversions go."""
+    dtype = np.dtype(dtype)
+    if values.dtype == dtype and not bfloat16:
+        return values
+    with np.errstate(over="ignore"):
+        if bfloat16:
+            return round_to_bfloat16(values.astype(np.float32, copy=False))
+        if dtype == np.float16:
+            values = values.astype(np.float32, copy=False)
+        return values.astype(dtype)
+
+
+def libm(function, values: np.ndarray, at_pole: float = math.nan) -> np.ndarray:
+    """The C library's function of float64 values; `at_pole` where Python raises instead (log 0, exp overflow)."""
+    try:
+        return np.array(list(map(function, values.ravel().tolist())), dtype=np.float64).reshape(values.shape)
+    except (ValueError, OverflowError):
+        results = [_libm_one(function, value, at_pole) for value in values.ravel().tolist()]
+        return np.array(results).reshape(values.shape)
+
+
+def single(value: float) -> float:
+    """value as float32 rounds it (infinite beyond its range)."""
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
+
+
 def round_to_bfloat16(x: np.ndarray) -> np.ndarray:
     """float32 array -> float32 array of the same shape whose values bfloat16 holds exactly (nearest, ties to even)."""
     bits = np.ascontiguousarray(x).view(np.uint32)
     rounded = (bits + (np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))) & np.uint32(0xFFFF0000)
     return np.where(np.isnan(x), x, rounded.view(np.float32)).reshape(x.shape)
+
+
+def _libm_one(function, value: float, at_pole: float) -> float:
+    try:
+        return function(value)
+    except (ValueError, OverflowError):
+        return at_pole
 
 
 def _fma_scalar(a: float, b: float, c: float) -> float:

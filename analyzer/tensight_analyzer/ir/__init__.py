@@ -1,0 +1,1 @@
+"""The intermediate representation and the way from text to it."""

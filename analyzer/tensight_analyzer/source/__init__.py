@@ -1,0 +1,1 @@
+"""Source text: decoding, splitting, limits and parsing."""

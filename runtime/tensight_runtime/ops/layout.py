@@ -1,0 +1,160 @@
+"""How a view lies in memory: the strides of a result, as far as they follow from those of its input.
+
+`Fact.contiguous` is True (row-major, the usual case), None (nothing known), or the strides themselves, a tuple of sizes
+that is not known to be row-major.  So a transposed tensor remembers its strides and `view` can refuse in torch's words.
+This file declares no operators.
+"""
+
+from tensight_runtime.spec.cond import divides, eq, ge, lt
+from tensight_runtime.spec.fact import Fact
+from tensight_runtime.spec.kind import TensorLike, UnknownLike
+from tensight_runtime.spec.require import RankUnknown, Refused, require
+from tensight_runtime.spec.size import UNKNOWN, Expr, Unknown, lower, product
+
+
+def integer(value):
+    """An int argument as a size: what is neither a number nor an expression (a 0-dim tensor, an unknown) is UNKNOWN."""
+    if isinstance(value, (int, Expr, Unknown)):
+        return int(value) if isinstance(value, bool) else value
+    if isinstance(value, UnknownLike) and value.python_type not in (None, int):
+        raise RankUnknown
+    return UNKNOWN
+
+
+def integers(value) -> tuple:
+    """An `Ints` argument as sizes: one int is a sequence of one."""
+    if isinstance(value, (tuple, list)):
+        return tuple(map(integer, value))
+    if isinstance(value, UnknownLike) and value.python_type is not int:
+        raise RankUnknown
+    return (integer(value),)
+
+
+def unsure(size) -> bool:
+    """May this size argument be -1, for all that is known?"""
+    return size is UNKNOWN or (type(size) is Expr and lower(size) is None)
+
+
+def numbers(value) -> tuple[int, ...]:
+    """An `Ints` argument in a kernel."""
+    return tuple(map(int, value)) if isinstance(value, (tuple, list)) else (int(value),)
+
+
+def row_major(dims) -> tuple:
+    """The strides of a contiguous tensor."""
+    strides = []
+    step = 1
+    for size in reversed(dims):
+        strides.append(step)
+        step = step * size if type(size) is not int or size > 1 else step
+    return tuple(reversed(strides))
+
+
+def strides_of(fact: Fact) -> tuple | None:
+    """The strides in elements, None if they are not known."""
+    if fact.contiguous is True:
+        return row_major(fact.shape)
+    return fact.contiguous if isinstance(fact.contiguous, tuple) else None
+
+
+def arranged(dims, strides) -> bool | tuple | None:
+    """`Fact.contiguous` for these strides: True where they are provably row-major."""
+    if strides is None:
+        return None
+    if any(type(size) is int and size == 0 for size in dims):
+        return True
+    step = 1
+    for size, stride in zip(reversed(dims), reversed(strides), strict=True):
+        if type(size) is int and size == 1:
+            continue
+        if eq(stride, step) is not True:
+            return tuple(strides)
+        step = step * size
+    return True
+
+
+def viewed(input: Fact, dims, strides=None, dtype=...) -> Fact:
+    """The fact of a view of `input`: same device and bounds of values, its own layout."""
+    return Fact(
+        input.dtype if dtype is ... else dtype, tuple(dims), input.device,
+        contiguous=arranged(dims, strides), interval=input.interval if dtype is ... else None,
+    )  # fmt: skip
+
+
+def filled(size: tuple, numel) -> tuple:
+    """`size` with its -1 replaced so that `numel` elements fit; torch's refusal if they cannot."""
+    message = "shape '{}' is invalid for input of size {}"
+    holes = [i for i, s in enumerate(size) if type(s) is int and s == -1]
+    if len(holes) > 1:
+        raise Refused("only one dimension can be inferred")
+    for i, s in enumerate(size):
+        if type(s) is int and s < -1:
+            raise Refused(f"invalid shape dimension {s} at index {i} of shape [{', '.join(map(str, size))}]")
+    open_ = [i for i, s in enumerate(size) if unsure(s)]
+    if not holes:
+        if not open_:
+            require(eq(product(size), numel), message, size, numel)
+            return size
+        at = open_[0]
+        rest = product(size[:at] + size[at + 1 :])
+        whole = len(open_) == 1 and ge(rest, 1) is True and numel is not UNKNOWN
+        if whole:
+            require(divides(rest, numel), message, size, numel)
+        return tuple(numel // rest if whole else UNKNOWN if i in open_ else s for i, s in enumerate(size))
+    at = holes[0]
+    rest = product(size[:at] + size[at + 1 :])
+    if type(rest) is int and rest == 0 and type(numel) is int and numel == 0:
+        raise Refused(
+            f"cannot reshape tensor of 0 elements into shape [{', '.join(map(str, size))}] because the unspecified dimension "
+            "size -1 can be any value and is ambiguous"
+        )
+    require(divides(rest, numel), message, size, numel)
+    return tuple(numel // rest if i == at else UNKNOWN if i in open_ else s for i, s in enumerate(size))
+
+
+INCOMPATIBLE = (
+    "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
+    "subspaces). Use .reshape(...) instead."
+)
+
+
+def regrouped(input: Fact, dims) -> bool | tuple | None:
+    """The layout of `input` seen with other dims of as many elements: False if no view can show them, None if unsure.
+
+    Dims that lie one in the other in memory form a group; a view may split and merge within a group only.
+    """
+    if input.contiguous is True:
+        return True
+    strides = strides_of(input)
+    if strides is None:
+        return None
+    shape = input.shape
+    result = [UNKNOWN] * len(dims)
+    at = len(dims) - 1
+    certain = eq(product(shape), 0) is False
+    base, have, want = strides[-1] if strides else 1, 1, 1
+    for d in reversed(range(len(shape))):
+        have = have * shape[d]
+        if d and not (open_ := _apart(shape[d - 1], strides[d - 1], have * base)):
+            continue
+        while at >= 0 and eq(want, have) is not True and lt(want, have) is not False:
+            result[at] = want * base
+            want = want * dims[at]
+            at -= 1
+        while at >= 0 and eq(dims[at], 1) is True:
+            result[at] = want * base
+            at -= 1
+        same = eq(want, have)
+        if same is not True:
+            return False if same is False and certain else None
+        if d:
+            certain = certain and open_ is True
+            base, have, want = strides[d - 1], 1, 1
+    return arranged(dims, result) if at < 0 else None
+
+
+def _apart(size, stride, inner) -> bool | None:
+    """Is a dim separate from the group inside it?  Whether a size is 1 matters; None: take it as separate, not for certain."""
+    if (type(size) is int and size == 1) or eq(stride, inner) is True:
+        return False
+    return True if eq(size, 1) is False and eq(stride, inner) is False else None
