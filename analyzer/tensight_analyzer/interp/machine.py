@@ -39,7 +39,7 @@ from tensight_analyzer.interp.values import (
 from tensight_analyzer.ir.nodes import Node
 from tensight_runtime.ops import Table
 from tensight_runtime.spec.knowledge import Knowledge
-from tensight_runtime.spec.size import Expr, symbol
+from tensight_runtime.spec.size import Expr, lower, symbol
 
 
 class Budget:
@@ -127,7 +127,31 @@ class Machine(
         self.serial += 1
         return symbol(name if name.isidentifier() else "n", ("fresh", self.serial), low, rank=0)
 
+    def fits_symbol(self, wide: object, new: object) -> bool:
+        """Does a fresh symbol stand for `new` too?  Its lower bound must hold."""
+        if wide.__class__ is not Expr or isinstance(new, (str, float)) or new is None:
+            return False
+        terms = wide.terms
+        if len(terms) != 1 or terms[0][1] != 1 or len(terms[0][0]) != 1:
+            return False
+        atom = terms[0][0][0]
+        low = getattr(atom, "low", None)
+        if getattr(atom, "rank", 2) != 0:
+            return False
+        if low is None:
+            return True
+        bound = lower(new) if isinstance(new, (int, Expr)) else None
+        return bound is not None and bound >= low
+
     # -- values ---------------------------------------------------------------------------------------------------------
+
+    def generic_of(self, value: object) -> object:
+        """Another value of the same kind."""
+        return self.fresh_int("n", None) if isinstance(value, (int, Expr)) and not isinstance(value, bool) else value
+
+    def leave(self) -> object:
+        """`exit()`: the program ends here on this path."""
+        raise Raised(self.new_exception("SystemExit"))
 
     def new_list(self, items: tuple | Seq = ()) -> ListValue:
         return ListValue(self.trail.fields(items=items))

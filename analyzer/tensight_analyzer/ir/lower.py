@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tensight_analyzer.ir import nodes
 from tensight_analyzer.ir.cursor import Dispatch, LoweringError, identifier
 from tensight_analyzer.ir.patterns import PatternLowering
-from tensight_analyzer.source.parse import Hole
+from tensight_analyzer.source.repair import Hole
 from tensight_analyzer.source.tokens import Position, Tokens, scan
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import NamedTuple, Protocol
 
 from tensight_analyzer.ir import nodes
 from tensight_analyzer.source.guard import Piece, split
-from tensight_analyzer.source.parse import Complaint, in_parser_thread, parse_chunk
+from tensight_analyzer.source.parse import in_parser_thread, parse_chunk
+from tensight_analyzer.source.repair import Complaint
 
 GRAMMAR_VERSION = b"1"  # change it with anything that makes the IR of a text a different one
 MEMORY_CHUNKS = 20_000
@@ -126,8 +127,8 @@ def _opaque(text: str, why: str) -> nodes.Chunk:
     from tensight_analyzer.source.tokens import scan
 
     tokens = scan(text)
-    start = tokens.starts[0]
-    end = tokens.ends[-2] if len(tokens.ends) > 1 else tokens.ends[-1]
+    start = tokens.starts[0] if tokens.lines else (1, 0)
+    end = tokens.ends[-2] if tokens.lines else (1, 0)
     names = bound_names(tokens, 0, len(tokens.lines))
     body = (nodes.OpaqueStmt(start + end, names, why),)
     return nodes.Chunk((1, 0, *tokens.ends[-1]), body, tuple(tokens.comments))

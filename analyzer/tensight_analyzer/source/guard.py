@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from keyword import iskeyword
 from typing import NamedTuple
 
 from tensight_analyzer.source.tokens import Tokens
 
 MAX_BRACKETS = 200
 MAX_INDENTS = 100
-MAX_CHAIN = 300
+MAX_CHAIN = 300  # operators or calls that belong to one another, and `elif` branches
+MAX_COPIED = 1_000_000  # tokens copied while such chains are parsed: about a second
+MAX_STRINGS = 1_000  # adjacent
 MAX_TOKENS = 20_000
+MAX_PATTERN_BRACKETS = 10  # in a `case`: each level doubles libcst's time
 
 
 class Piece(NamedTuple):
@@ -129,51 +133,77 @@ def _outer_lines(text: str) -> list[int]:
 
 # -- limits ------------------------------------------------------------------------------------------------------------
 
-_SMALL = 200  # a statement of fewer tokens is within every limit
+_SMALL = 200  # a statement of fewer tokens is within the limits
 
 
 def oversized(tokens: Tokens) -> Iterator[tuple[int, str]]:
     """The logical lines over a limit, with the reason."""
-    for k in range(len(tokens.lines)):
-        start, end = tokens.lines[k], tokens.line_end(k)
-        if end - start >= _SMALL:
-            why = _judge(tokens.texts, start, end)
-            if why:
-                yield k, why
+    texts, lines = tokens.texts, tokens.lines
+    branches = 0
+    for k, start in enumerate(lines):
+        end = tokens.line_end(k)
+        why = _judge(texts, start, end) if end - start >= _SMALL else None
+        head = texts[start]
+        if head == "case":
+            why = why or _judge_pattern(texts, start, end)
+        elif head == "elif":
+            branches += 1
+            if branches == MAX_CHAIN + 1:
+                why = f"more than {MAX_CHAIN} branches"
+        elif head == "if":
+            branches = 0
+        if why:
+            yield k, why
     if max(tokens.widths, default=0) >= MAX_INDENTS:
         yield from _too_deep(tokens)
 
 
+_OPEN = frozenset("([{")
+_CLOSE = frozenset(")]}")
 _CHAINING = frozenset(
     "+ - * / // % @ ** << >> & | ^ ~ < > <= >= == != . and or not in is if else for lambda await yield :=".split()
 )
 
 
 def _judge(texts: list[str], start: int, end: int) -> str | None:
+    """libcst copies what it has of a chain at each further link, so both its length and its size count."""
     if end - start > MAX_TOKENS:
-        return f"a statement of more than {MAX_TOKENS:,} tokens"
-    chain = 0
-    outer: list[int] = []
+        return f"more than {MAX_TOKENS:,} tokens"
+    links = strings = copied = 0
+    begin = start  # of the expression at this depth
+    outer: list[tuple[int, int]] = []
     before = ""
     for i in range(start, end):
         word = texts[i]
-        if word in "([{" and word:
-            if before and (before in ")]" or before == '"' or before[0].isalnum() or before[0] == "_"):
-                chain += 1
-            outer.append(chain)
+        link = word in _CHAINING
+        if word in _OPEN:
+            link = before[:1].isalnum() or before in (")", "]", '"', "_")
+            outer.append((links + link, begin))
             if len(outer) >= MAX_BRACKETS:
                 return "too many nested parentheses"
-            chain = 0
-        elif word in ")]}" and word:
+            links, begin = 0, i + 1
+        elif word in _CLOSE:
             if outer:
-                chain = outer.pop()
+                links, begin = outer.pop()
         elif word == "," or word == ";":
-            chain = 0
-        elif word in _CHAINING:
-            chain += 1
-        if chain > MAX_CHAIN:
-            return f"more than {MAX_CHAIN} operators or calls in one expression"
+            links, begin = 0, i + 1
+        elif link:
+            links += 1
+        if link:
+            copied += i - begin
+        strings = strings + 1 if word == before == '"' else 0
+        if links > MAX_CHAIN or copied > MAX_COPIED or strings > MAX_STRINGS:
+            return "a chain of operators or calls that is too long"
         before = word
+    return None
+
+
+def _judge_pattern(texts: list[str], start: int, end: int) -> str | None:
+    depth = 0
+    for i in range(start, end):
+        depth += (texts[i] in _OPEN) - (texts[i] in _CLOSE)
+        if depth > MAX_PATTERN_BRACKETS:
+            return "a pattern that is nested too deeply"
     return None
 
 
@@ -191,15 +221,17 @@ def _too_deep(tokens: Tokens) -> Iterator[tuple[int, str]]:
 
 # -- statements as token ranges ----------------------------------------------------------------------------------------
 
-_CLAUSES = frozenset(("elif", "else", "except", "finally"))
+CLAUSES = frozenset(("elif", "else", "except", "finally"))
 
 
 def statement_lines(tokens: Tokens, k: int) -> tuple[int, int]:
     """The logical lines of the statement that line `k` belongs to: its decorators, its block and its other clauses."""
     texts, lines, widths = tokens.texts, tokens.lines, tokens.widths
+    if texts[lines[k]] == "case":  # no statement can take the place of a case
+        k = next((j for j in range(k - 1, -1, -1) if widths[j] < widths[k]), k)
     width = widths[k]
     first = k
-    while texts[lines[first]] in _CLAUSES:
+    while texts[lines[first]] in CLAUSES:
         previous = first - 1
         while previous >= 0 and widths[previous] > width:
             previous -= 1
@@ -211,7 +243,7 @@ def statement_lines(tokens: Tokens, k: int) -> tuple[int, int]:
     last = k + 1
     while last < len(lines) and (
         widths[last] > width
-        or (widths[last] == width and (texts[lines[last]] in _CLAUSES or texts[lines[last - 1]] == "@"))
+        or (widths[last] == width and (texts[lines[last]] in CLAUSES or texts[lines[last - 1]] == "@"))
     ):
         last += 1
     return first, last
@@ -232,11 +264,14 @@ def bound_names(tokens: Tokens, first: int, last: int) -> tuple[str, ...]:
         if words and words[0] in ("def", "class"):
             while k < last and tokens.widths[k] > width:
                 k += 1
-    return tuple(names)
+    return tuple(name for name in names if not iskeyword(name))
 
 
 def _bound_by(words: list[str]) -> Iterator[str]:
     head = words[0] if words else ""
+    if head in ("if", "else", "elif", "while", "for", "try", "finally"):
+        colon = words.index(":") + 1 if ":" in words else len(words)
+        yield from _bound_by(words[colon:])
     if head in ("def", "class"):
         yield from (w for w in words[1:2] if w.isidentifier())
         return

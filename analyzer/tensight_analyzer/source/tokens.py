@@ -81,7 +81,7 @@ def _body(quote: str) -> str:
     """The pattern of a string's inside and its closing quote."""
     q = quote[0]
     if len(quote) == 1:
-        return rf"[^{q}\\\n]*+(?:\\.[^{q}\\\n]*+)*+{q}"
+        return rf"(?!{q}{q})[^{q}\\\n]*+(?:\\.[^{q}\\\n]*+)*+{q}"
     return rf"[^{q}\\]*+(?:(?:\\.|{q}(?!{q}{q}))[^{q}\\]*+)*+{quote}"
 
 
@@ -219,7 +219,8 @@ class _Scanner:
             return self._skip_string(e, quote)
         pos = self._parts(e, quote, depth, in_spec=False)
         if pos is None:
-            self._error(s, e, f"unterminated {'triple-quoted ' if len(quote) == 3 else ''}f-string literal")
+            if not depth:
+                self._error(s, e, f"unterminated {'triple-quoted ' if len(quote) == 3 else ''}f-string literal")
             return self._skip_string(e, quote)
         return pos
 
@@ -348,8 +349,9 @@ class _Scanner:
         else:
             message = f"closing parenthesis '{word}' does not match opening parenthesis '{stack[-1][0]}'"
             if any(_CLOSER[b] == word for b, _, _ in stack):
-                while _CLOSER[stack.pop()[0]] != word:
-                    pass
+                while _CLOSER[stack[-1][0]] != word:
+                    stack.pop()
+            stack.pop()
         self.out.errors.append(LexicalError(line, col, line, col + 1, message))
 
     def _error(self, s: int, e: int, message: str) -> None:

@@ -46,6 +46,8 @@ class Node:
         recipe = self.recipe
         values = self.unpacked()
         values += recipe.constants
+        if recipe.packs and type(g) is not tuple:
+            g = (g,)
         metas = recipe.metas
         grads: list = [None] * len(metas)
         for derivative, reads, targets in recipe.calls:
@@ -78,7 +80,7 @@ class Node:
             for k in recipe.list_slots:
                 for item, then in zip(saved[k][0], saved[k][1], strict=True):
                     if isinstance(item, Tensor) and item._vc is not None and item._vc[0] != then:
-                        raise RuntimeError(modified(item, ("", 0), then))
+                        raise RuntimeError(modified(item, (item.grad_fn.name() if item.grad_fn else "", item._nr), then))
                 saved[k] = saved[k][0]
         if modes.grad:  # derivatives of this derivative: saved results are results of this node again
             for k, nr in recipe.out_slots:
@@ -93,16 +95,12 @@ class Node:
             self.saved = None
 
     def _origin(self, slot: int) -> tuple[str, int]:
-        """The node that made the value in this slot of `saved`, and which of its results it is."""
+        """The node that made the value in this slot of `saved` as it is now, and which of its results it is."""
         for k, nr in self.recipe.out_slots:
             if k == slot:
                 return self.name(), nr
-        position = self.recipe.read_positions[slot]
-        for edge, (at, _) in zip(self.edges, self.recipe.positions, strict=True):
-            if at == position and edge is not None and not isinstance(edge, Tensor):
-                node, nr = edge if type(edge) is tuple else (edge, 0)
-                return node.name(), nr
-        return "", 0
+        node = self.saved[slot].grad_fn
+        return ("", 0) if node is None else (type(node).__name__, self.saved[slot]._nr)
 
     # -- torch's face -----------------------------------------------------------------------------------------------
 

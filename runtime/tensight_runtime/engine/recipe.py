@@ -22,7 +22,7 @@ class Recipe:
 
     __slots__ = (
         "calls", "constants", "extra_reads", "frees", "list_slots", "metas", "needs", "node_class", "out_metas", "out_reads",
-        "out_slots", "positions", "read_positions", "reads", "saved_names", "tensor_slots", "width",
+        "out_slots", "packs", "positions", "read_positions", "reads", "saved_names", "tensor_slots", "width",
     )  # fmt: skip
 
 
@@ -32,6 +32,7 @@ def recipe_for(op: Op, values: list, required: set[int], out_metas: tuple[Meta |
     recipe.node_class = node_class(op.grad_name)
     recipe.out_metas = out_metas
     recipe.width = len(out_metas)
+    recipe.packs = bool(op.outs) or op.returns in ("list", "tuple")
     recipe.positions, recipe.metas, starts = [], [], {}
     for at, param in enumerate(op.params):
         if param.name not in op.vjps:

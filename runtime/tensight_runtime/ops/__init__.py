@@ -13,10 +13,17 @@ from typing import Final
 from tensight_runtime.spec.op import InPlace, Op
 
 FAMILIES: Final = (
-    "creation", "random", "conversion", "pointwise", "activation", "comparison", "reduction", "softmax", "normalization",
-    "loss", "view", "indexing", "joining", "sorting", "linalg", "einsum", "convolution", "pooling", "resize", "attention",
+    "creation", "ranges", "random", "random_fill", "conversion", "inquiry", "pointwise", "pointwise_unary", "pointwise_select",
+    "pointwise_logic", "activation", "activation_learned", "comparison", "reduction", "softmax", "normalization",
+    "loss", "view", "expanding", "permuting", "slicing", "splitting", "arranging", "indexing", "gathering", "scattering",
+    "masking", "joining", "grids", "sorting", "linalg", "linalg_add", "linalg_products", "linalg_solve", "linalg_triangular",
+    "linalg_spectral", "linalg_functions", "einsum", "convolution", "unfolding", "pooling", "adaptive", "padding", "resize",
+    "grid_sampling", "attention",
     "embedding", "recurrent",
 )  # fmt: skip
+
+# operators of "Tensor" that are read as attributes, `x.T`
+PROPERTIES: Final = frozenset({"T", "mT", "H", "mH", "real", "imag"})
 
 
 class Table:

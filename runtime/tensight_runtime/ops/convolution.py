@@ -5,12 +5,13 @@ differentiation, so derivatives of any order are written with these three operat
 pages of torch.nn.Conv2d and torch.nn.ConvTranspose2d.
 """
 
-from tensight_runtime.ops.linalg import same_dtype
-from tensight_runtime.ops.windows import listed, not_negative, padded, spread, taps, window_count, windows
+from tensight_runtime.ops.conv_kernels import Geometry, columns, convolve, gathered, input_gradient, weight_gradient
+from tensight_runtime.ops.linalg import conj, cpp_name, same_dtype
+from tensight_runtime.ops.windows import listed, not_negative, spread, window_count
 from tensight_runtime.spec import promote
-from tensight_runtime.spec.cond import divides, eq, ge, gt, le, lt
-from tensight_runtime.spec.kind import Int, Ints, IntsOrStr, OptTensor, Tensor, UnknownLike
-from tensight_runtime.spec.op import op, scalar_name
+from tensight_runtime.spec.cond import divides, eq, ge, gt, lt
+from tensight_runtime.spec.kind import Int, Ints, IntsOrStr, Kind, OptTensor, Size, Tensor, UnknownLike
+from tensight_runtime.spec.op import Op, op, scalar_name
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 
 # --- shapes ------------------------------------------------------------------------------------------------------------
@@ -140,7 +141,7 @@ def _check_dtypes(input, weight, bias) -> None:
             )
         same_dtype(input, weight, "expected scalar type {} but found {}", scalar_name)
     if bias is not None:
-        same_dtype(input, bias, "Input type ({}) and bias type ({}) should be the same")
+        same_dtype(input, bias, "Input type ({}) and bias type ({}) should be the same", cpp_name)
 
 
 def _tensor_name(dtype) -> str:
@@ -156,131 +157,205 @@ def _output_padding_words(extra, stride, dilation) -> str:
     return f"output padding must be smaller than either stride or dilation, but got {' '.join(words)}"
 
 
-# --- kernels, on batched arrays ----------------------------------------------------------------------------------------
+# --- convolutions ------------------------------------------------------------------------------------------------------
 
 
-class Geometry:
-    """Numbers of one convolution: per spatial dim the kernel, stride, left padding and dilation."""
-
-    def __init__(self, kernel, stride, padding, dilation, groups):
-        n = len(kernel)
-        self.kernel, self.groups = tuple(kernel), groups
-        self.stride, self.dilation = spread(stride, n), spread(dilation, n)
-        self.right = None
-        if padding == "same":
-            total = [d * (k - 1) for k, d in zip(kernel, self.dilation, strict=True)]
-            self.left = tuple(t // 2 for t in total)
-            self.right = tuple(t - t // 2 for t in total)
-        else:
-            self.left = spread(0 if padding == "valid" else padding, n)
-
-    def count(self, spatial):
-        right = self.right or self.left
-        return tuple(
-            window_count(size, k, s, lo + hi, d)
-            for size, k, s, lo, hi, d in zip(spatial, self.kernel, self.stride, self.left, right, self.dilation, strict=True)
-        )
-
-    def pads(self, spatial, count):
-        """(left, right) so that exactly `count` windows fit; the right side may be negative, a cut."""
-        return tuple(
-            (lo, (c - 1) * s + d * (k - 1) + 1 - lo - size)
-            for size, c, k, s, lo, d in zip(spatial, count, self.kernel, self.stride, self.left, self.dilation, strict=True)
-        )
-
-    @property
-    def pointwise(self) -> bool:
-        return all(k == 1 for k in self.kernel) and all(s == 1 for s in self.stride) and not any(self.left)
+def _batch(x, n: int):
+    """The array with a batch dim, and whether it had none."""
+    return (x[None], True) if x.ndim == n + 1 else (x, False)
 
 
-def columns(xp, x, geometry: Geometry, count, samples_last: bool = False):
-    """Windows of (N, C, *spatial) as (N, groups, C/groups * kernel, count); `samples_last`: (groups, ..., N * count)."""
-    n, c = x.shape[:2]
-    groups, k, area = geometry.groups, _product(geometry.kernel), _product(count)
-    if geometry.pointwise:
-        cols = x.reshape(n, groups, c // groups, area)
-        return cols.transpose(1, 2, 0, 3).reshape(groups, c // groups, n * area) if samples_last else cols
-    x = padded(xp, x, geometry.pads(x.shape[2:], count))
-    view = windows(xp, x, geometry.kernel, geometry.stride, geometry.dilation, count)
-    if samples_last:
-        view = view.transpose(1, *range(2, 2 + len(count)), 0, *range(2 + len(count), view.ndim))
-        return view.reshape(groups, c // groups * k, n * area)
-    return view.reshape(n, groups, c // groups * k, area)
+def convolution(n: int, x: Kind, w: Kind, accepts, rejects) -> Op:
+    """torch.nn.functional.conv{n}d."""
+
+    def kernel(xp, input: x, weight: w, bias: OptTensor = None, stride: Ints = 1, padding: IntsOrStr = 0, dilation: Ints = 1,
+               groups: Int = 1):  # fmt: skip
+        """Cross-correlation of (N, C, *spatial) or (C, *spatial) with weight (out, C/groups, *kernel)."""
+        images, single = _batch(input, n)
+        y = convolve(xp, images, weight, Geometry(weight.shape[2:], stride, padding, dilation, groups))
+        if bias is not None:
+            y += bias.reshape(-1, *(1,) * n)
+        return y[0] if single else y
+
+    names = (f"torch.nn.functional.conv{n}d", f"torch.conv{n}d")
+    conv = op(*names, name=f"conv{n}d", shape=conv_dims(n), dtype=promote.same(), autocast="lower", accepts=accepts,
+              rejects=rejects, grad_name="ConvolutionBackward0")(kernel)  # fmt: skip
+
+    @conv.vjp("input")
+    def _(g, input, weight, stride, padding, dilation, groups):
+        return conv_input(input.shape, conj(weight), g, stride, padding, dilation, groups)
+
+    @conv.vjp("weight")
+    def _(g, input, weight, stride, padding, dilation, groups):
+        return conv_weight(conj(input), weight.shape, g, stride, padding, dilation, groups)
+
+    @conv.vjp("bias")
+    def _(g, input, weight):
+        return _per_channel(g, n)
+
+    return conv
 
 
-def convolve(xp, x, w, geometry: Geometry):
-    """(N, C, *spatial) with (out, C/groups, *kernel)."""
-    count, groups = geometry.count(x.shape[2:]), geometry.groups
-    if w.dtype.char == "e":
-        return convolve(xp, x.astype("float32"), w.astype("float32"), geometry).astype("float16")
-    if groups > 1 and w.shape[1] == 1 and w.shape[0] == groups:
-        return _depthwise(xp, x, w, geometry, count)
-    cols = columns(xp, x, geometry, count)
-    y = xp.matmul(w.reshape(groups, w.shape[0] // groups, -1), cols)
-    return y.reshape(x.shape[0], w.shape[0], *count)
+def _per_channel(g, n: int):
+    return g.sum(tuple(range(g.dim() - n, g.dim()))) if g.dim() == n + 1 else g.sum((0, *range(2, n + 2)))
 
 
-def _depthwise(xp, x, w, geometry: Geometry, count):
-    """One filter per channel: a sum of shifted inputs."""
-    x = padded(xp, x, geometry.pads(x.shape[2:], count))
-    spatial, y, part = (1,) * len(count), None, None
-    for index, where in taps(geometry.kernel, geometry.stride, geometry.dilation, count):
-        factor = w[(slice(None), 0, *index)].reshape(-1, *spatial)
-        if y is None:
-            y = x[(..., *where)] * factor
-            part = xp.empty_like(y)
-        else:
-            xp.multiply(x[(..., *where)], factor, out=part)
-            y += part
-    return y
+def transposed_convolution(n: int, x: Kind, w: Kind, accepts, rejects) -> Op:
+    """torch.nn.functional.conv_transpose{n}d."""
+
+    def kernel(xp, input: x, weight: w, bias: OptTensor = None, stride: Ints = 1, padding: Ints = 0, output_padding: Ints = 0,
+               groups: Int = 1, dilation: Ints = 1):  # fmt: skip
+        """The convolution's transpose: (N, in, *spatial) with weight (in, out/groups, *kernel) grows by stride."""
+        images, single = _batch(input, n)
+        geometry = Geometry(weight.shape[2:], stride, padding, dilation, groups)
+        size = tuple(
+            (s - 1) * step - 2 * p + d * (k - 1) + more + 1
+            for s, k, step, p, more, d in zip(images.shape[2:], geometry.kernel, geometry.stride, geometry.left,
+                                              spread(output_padding, n), geometry.dilation, strict=True)
+        )  # fmt: skip
+        y = input_gradient(xp, images, weight, geometry, size)
+        if bias is not None:
+            y = y + bias.reshape(-1, *(1,) * n)
+        return y[0] if single else y
+
+    names = (f"torch.nn.functional.conv_transpose{n}d", f"torch.conv_transpose{n}d")
+    conv = op(*names, name=f"conv_transpose{n}d", shape=conv_transpose_dims(n), dtype=promote.same(), autocast="lower",
+              accepts=accepts, rejects=rejects, grad_name="ConvolutionBackward0")(kernel)  # fmt: skip
+
+    @conv.vjp("input")
+    def _(g, input, weight, stride, padding, output_padding, groups, dilation):
+        g = _without_output_padding(g, n, stride, output_padding)
+        return CONVOLUTIONS[n](g, conj(weight), None, stride, padding, dilation, groups)
+
+    @conv.vjp("weight")
+    def _(g, input, weight, stride, padding, output_padding, groups, dilation):
+        g = _without_output_padding(g, n, stride, output_padding)
+        return conv_weight(g, weight.shape, conj(input), stride, padding, dilation, groups)
+
+    @conv.vjp("bias")
+    def _(g, input, weight):
+        return _per_channel(g, n)
+
+    return conv
 
 
-def input_gradient(xp, g, w, geometry: Geometry, spatial):
-    """What reaches each input element from (N, out, *count); the convolution's adjoint in its input."""
-    n, groups, count = g.shape[0], geometry.groups, g.shape[2:]
-    if w.dtype.char == "e":
-        return input_gradient(xp, g.astype("float32"), w.astype("float32"), geometry, spatial).astype("float16")
-    channels, area = w.shape[1] * groups, _product(count)
-    columns_of_g = g.reshape(n, groups, g.shape[1] // groups, area)
-    cols = xp.matmul(w.reshape(groups, w.shape[0] // groups, -1).transpose(0, 2, 1), columns_of_g)
-    if geometry.pointwise:
-        return cols.reshape(n, channels, *spatial)
-    return gathered(xp, cols.reshape(n, channels, *geometry.kernel, *count), geometry, spatial)
+def _without_output_padding(g, n: int, stride, output_padding):
+    """No input reaches that margin; a margin as wide as a stride would look like one more window."""
+    for i, (s, more) in enumerate(zip(spread(stride, n), spread(output_padding, n), strict=True)):
+        if more >= s:
+            g = g.narrow(i - n, 0, g.shape[i - n] - more)
+    return g
 
 
-def gathered(xp, cols, geometry: Geometry, spatial):
-    """Sum the windows (N, C, *kernel, *count) back into (N, C, *spatial): the adjoint of `columns`."""
-    dims = len(spatial)
-    count = cols.shape[2 + dims :]
-    pads = geometry.pads(spatial, count)
-    full = tuple(s + lo + max(hi, 0) for s, (lo, hi) in zip(spatial, pads, strict=True))
-    total = xp.zeros((*cols.shape[:2], *full), dtype=cols.dtype)
-    for index, where in taps(geometry.kernel, geometry.stride, geometry.dilation, count):
-        total[(..., *where)] += cols[(slice(None), slice(None), *index)]
-    inside = tuple(slice(lo, lo + s) for s, (lo, _) in zip(spatial, pads, strict=True))
-    result = total[(..., *inside)]
-    return result if result.shape == total.shape else xp.ascontiguousarray(result)
+conv1d = convolution(
+    1, Tensor("N C L", "C L"), Tensor("out in k"),
+    accepts=["conv1d(f32[2, 3, 8], f32[4, 3, 3])", "conv1d(f32[3, 8], f32[4, 3, 2], f32[4], stride=2, padding=1)",
+             "conv1d(f32[2, 4, 9], f32[6, 2, 3], f32[6], padding='same', dilation=2, groups=2)",
+             "conv1d(f32[2, 4, 9], f32[6, 4, 2], padding='same')"],
+    rejects={"conv1d(f32[1, 4, 8], f32[8, 4, 9])": "Calculated padded input size per channel: (8). Kernel size: (9).",
+             "conv1d(f32[8], f32[8, 3, 3])": "Expected 2D (unbatched) or 3D (batched) input to conv1d, but got input of size: [8]"},
+)  # fmt: skip
+conv2d = convolution(
+    2, Tensor("N C H W", "C H W"), Tensor("out in kh kw"),
+    accepts=["conv2d(f32[2, 3, 8, 7], f32[4, 3, 3, 2], f32[4])", "conv2d(f32[3, 8, 8], f32[4, 3, 3, 3], stride=2, padding=(1, 0))",
+             "conv2d(f32[2, 4, 8, 8], f32[6, 2, 3, 3], f32[6], stride=(2, 1), padding=1, dilation=2, groups=2)",
+             "conv2d(f32[2, 4, 6, 6], f32[8, 4, 1, 1])", "conv2d(f32[2, 4, 6, 6], f32[4, 1, 3, 3], padding='same', groups=4)",
+             "conv2d(f32[1, 2, 6, 5], f32[3, 2, 2, 3], padding='same')", "conv2d(f32[0, 4, 8, 8], f32[8, 4, 2, 3])",
+             "conv2d(f32[2, 4, 6, 6], f32[8, 4, 1, 1], stride=2)", "conv2d(f64[1, 2, 7, 7], f64[8, 1, 3, 3], groups=2, stride=3)"],
+    rejects={"conv2d(f32[2, 1, 28, 28], f32[6, 3, 5, 5])": "Given groups=1, weight of size [6, 3, 5, 5], expected"
+             " input[2, 1, 28, 28] to have 3 channels, but got 1 channels instead",
+             "conv2d(f32[1, 3, 2, 2], f32[6, 3, 5, 5])": "Calculated padded input size per channel: (2 x 2). Kernel size: (5 x 5)."
+             " Kernel size can't be greater than actual input size",
+             "conv2d(f32[2, 28], f32[6, 3, 5, 5])": "Expected 3D (unbatched) or 4D (batched) input to conv2d",
+             "conv2d(f32[1, 3, 8, 8], f32[6, 3, 5, 5], f32[5])": "Given weight of size [6, 3, 5, 5], expected bias to be"
+             " 1-dimensional with 6 elements, but got bias of size [5] instead",
+             "conv2d(f32[1, 3, 8, 8], f64[6, 3, 5, 5])": "Input type (torch.FloatTensor) and weight type (torch.DoubleTensor)",
+             "conv2d(f32[1, 3, 8, 8], f32[6, 3, 5, 5], f64[6])": "Input type (float) and bias type (double) should be the same",
+             "conv2d(f32[1, 4, 8, 8], f32[6, 2, 5, 5], groups=4)": "Given groups=4, expected weight to be divisible by 4 at"
+             " dimension 0, but got weight of size [[6, 2, 5, 5]] instead",
+             "conv2d(f32[1, 4, 8, 8], f32[8, 4, 3, 3], padding='same', stride=2)": "padding='same' is not supported for strided",
+             "conv2d(f32[1, 4, 8, 8], f32[8, 4, 3, 3], stride=(1, 2, 3))": "expected stride to be a single integer value or a list"
+             " of 2 values to match the convolution dimensions, but got stride=[1, 2, 3]",
+             "conv2d(f32[1, 4, 8, 8], f32[8, 4, 3, 3], padding=-1)": "negative padding is not supported"},
+)  # fmt: skip
+conv3d = convolution(
+    3, Tensor("N C D H W", "C D H W"), Tensor("out in kd kh kw"),
+    accepts=["conv3d(f32[1, 2, 4, 5, 6], f32[3, 2, 2, 3, 3], f32[3], padding=1)",
+             "conv3d(f32[2, 4, 5, 6], f32[2, 1, 2, 2, 2], stride=2, groups=2)"],
+    rejects={"conv3d(f32[2, 4, 8], f32[8, 4, 3, 3, 3])": "Expected 4D (unbatched) or 5D (batched) input to conv3d"},
+)  # fmt: skip
+CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
+
+conv_transpose1d = transposed_convolution(
+    1, Tensor("N C L", "C L"), Tensor("in out k"),
+    accepts=["conv_transpose1d(f32[2, 3, 5], f32[3, 4, 3], f32[4], stride=2, output_padding=1)",
+             "conv_transpose1d(f32[4, 5], f32[4, 3, 3], padding=1, groups=2, dilation=2)",
+             "conv_transpose1d(f32[1, 2, 5], f32[2, 3, 3], output_padding=1, dilation=2)"],
+    rejects={"conv_transpose1d(f32[1, 4, 8], f32[5, 4, 3])": "Given transposed=1, weight of size [5, 4, 3], expected input[1, 4, 8]"
+             " to have 5 channels, but got 4 channels instead"},
+)  # fmt: skip
+conv_transpose2d = transposed_convolution(
+    2, Tensor("N C H W", "C H W"), Tensor("in out kh kw"),
+    accepts=["conv_transpose2d(f32[2, 3, 4, 5], f32[3, 4, 2, 3], f32[4], stride=2)",
+             "conv_transpose2d(f32[4, 4, 5], f32[4, 2, 3, 3], stride=(2, 1), padding=1, output_padding=(1, 0), groups=2)",
+             "conv_transpose2d(f32[1, 3, 4, 4], f32[3, 2, 1, 1])"],
+    rejects={"conv_transpose2d(f32[1, 3, 8, 8], f32[3, 4, 3, 3], output_padding=1)": "output padding must be smaller than either"
+             " stride or dilation, but got output_padding_height: 1 output_padding_width: 1",
+             "conv_transpose2d(f32[1, 3, 8, 8], f32[3, 4, 3, 3], f32[5])": "Given transposed=1, weight of size [3, 4, 3, 3],"
+             " expected bias to be 1-dimensional with 4 elements",
+             "conv_transpose2d(f32[1, 3, 1, 1], f32[3, 4, 1, 1], padding=1)": "Given input size per channel: (1 x 1). Calculated"
+             " output size per channel: (-1 x -1). Output size is too small"},
+)  # fmt: skip
+conv_transpose3d = transposed_convolution(
+    3, Tensor("N C D H W", "C D H W"), Tensor("in out kd kh kw"),
+    accepts=["conv_transpose3d(f32[1, 2, 3, 3, 3], f32[2, 3, 2, 2, 2], f32[3], stride=2)"],
+    rejects={"conv_transpose3d(f32[1, 4, 8, 8, 8], f32[5, 4, 3, 3, 3])": "Given transposed=1, weight of size [5, 4, 3, 3, 3]"},
+)  # fmt: skip
 
 
-def weight_gradient(xp, g, x, geometry: Geometry):
-    """Sum over samples and places of gradient times window: the convolution's adjoint in its weight."""
-    groups, count, out = geometry.groups, g.shape[2:], g.shape[1]
-    if g.dtype.char == "e":
-        return weight_gradient(xp, g.astype("float32"), x.astype("float32"), geometry).astype("float16")
-    n, per_group = x.shape[0], x.shape[1] // groups
-    area, width = _product(count), per_group * _product(geometry.kernel)
-    rows = g.reshape(n, groups, out // groups, area)
-    if n * width * out // groups <= 1 << 16:  # small weights: one product per sample, then the sum
-        cols = columns(xp, x, geometry, count)
-        w = xp.matmul(rows, cols.swapaxes(-1, -2)).sum(axis=0)
-    else:
-        cols = columns(xp, x, geometry, count, samples_last=True)
-        w = xp.matmul(rows.transpose(1, 2, 0, 3).reshape(groups, out // groups, n * area), cols.swapaxes(-1, -2))
-    return w.reshape(out, per_group, *geometry.kernel)
+# --- the two adjoints --------------------------------------------------------------------------------------------------
 
 
-def _product(numbers) -> int:
-    result = 1
-    for number in numbers:
-        result *= number
-    return result
+@op("torch.nn.grad.conv2d_input", "torch.nn.grad.conv1d_input", "torch.nn.grad.conv3d_input",
+    shape=lambda input_size: tuple(input_size), dtype=promote.same("weight"), grad_name="ConvolutionBackward0",
+    accepts=["conv_input((2, 3, 8, 7), f32[4, 3, 3, 2], f32[2, 4, 6, 6])",
+             "conv_input((1, 4, 9, 9), f32[6, 2, 3, 3], f32[1, 6, 4, 4], stride=2, groups=2)"])  # fmt: skip
+def conv_input(xp, input_size: Size, weight: Tensor, grad_output: Tensor, stride: Ints = 1, padding: IntsOrStr = 0,
+               dilation: Ints = 1, groups: Int = 1):  # fmt: skip
+    """The gradient a convolution passes to its input."""
+    n = weight.ndim - 2
+    g, single = _batch(grad_output, n)
+    x = input_gradient(xp, g, weight, Geometry(weight.shape[2:], stride, padding, dilation, groups), tuple(input_size[-n:]))
+    return x[0] if single else x
+
+
+@conv_input.vjp("weight")
+def _(g, grad_output, weight_shape, stride, padding, dilation, groups):
+    return conv_weight(g, weight_shape, conj(grad_output), stride, padding, dilation, groups)
+
+
+@conv_input.vjp("grad_output")
+def _(g, weight, stride, padding, dilation, groups):
+    return CONVOLUTIONS[weight.dim() - 2](g, conj(weight), None, stride, padding, dilation, groups)
+
+
+@op("torch.nn.grad.conv2d_weight", "torch.nn.grad.conv1d_weight", "torch.nn.grad.conv3d_weight",
+    shape=lambda weight_size: tuple(weight_size), dtype=promote.same("input"), grad_name="ConvolutionBackward0",
+    accepts=["conv_weight(f32[2, 3, 8, 7], (4, 3, 3, 2), f32[2, 4, 6, 6])",
+             "conv_weight(f32[1, 4, 9, 9], (6, 2, 3, 3), f32[1, 6, 4, 4], stride=2, groups=2)"])  # fmt: skip
+def conv_weight(xp, input: Tensor, weight_size: Size, grad_output: Tensor, stride: Ints = 1, padding: IntsOrStr = 0,
+                dilation: Ints = 1, groups: Int = 1):  # fmt: skip
+    """The gradient of a convolution's weight."""
+    n = len(weight_size) - 2
+    x, g = _batch(input, n)[0], _batch(grad_output, n)[0]
+    return weight_gradient(xp, g, x, Geometry(tuple(weight_size[2:]), stride, padding, dilation, groups))
+
+
+@conv_weight.vjp("input")
+def _(g, grad_output, input_shape, stride, padding, dilation, groups):
+    return conv_input(input_shape, g, conj(grad_output), stride, padding, dilation, groups)
+
+
+@conv_weight.vjp("grad_output")
+def _(g, input, stride, padding, dilation, groups):
+    return CONVOLUTIONS[g.dim() - 2](conj(input), g, None, stride, padding, dilation, groups)

@@ -3,13 +3,11 @@
 `requires_grad=` is read by the engine from the bound argument of that name.
 """
 
-from math import ceil, pi
-
 from tensight_runtime.ops.elementwise import cpp_name, fact_of, host, np_name
 from tensight_runtime.ops.nested import array_of, described
 from tensight_runtime.spec.cond import ge
 from tensight_runtime.spec.device import CPU, Device, parse_device
-from tensight_runtime.spec.dtype import DType, defaults, int64
+from tensight_runtime.spec.dtype import DType, defaults
 from tensight_runtime.spec.fact import Fact
 from tensight_runtime.spec.kind import (
     Any,
@@ -17,7 +15,6 @@ from tensight_runtime.spec.kind import (
     Data,
     Int,
     Ints,
-    Num,
     OptDevice,
     OptDtype,
     OptInt,
@@ -27,11 +24,11 @@ from tensight_runtime.spec.kind import (
     TensorOrNum,
     UnknownLike,
 )
-from tensight_runtime.spec.op import op, scalar_name
+from tensight_runtime.spec.op import op
 from tensight_runtime.spec.promote import of_number
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.shape import sizes_of
-from tensight_runtime.spec.size import UNKNOWN, Expr, Unknown, ceil_div
+from tensight_runtime.spec.size import UNKNOWN
 
 # --- shared by creation and random -------------------------------------------------------------------------------------
 
@@ -40,7 +37,12 @@ def placed(device: object, otherwise: Device | None = CPU) -> Device | None:
     """The device a creation operator puts its tensor on: `device=` if given, else `otherwise`; None if nobody knows."""
     if device is None:
         return otherwise
-    return None if isinstance(device, UnknownLike) else parse_device(device).of_tensor()
+    if isinstance(device, UnknownLike):
+        return None
+    try:
+        return parse_device(device).of_tensor()
+    except (RuntimeError, TypeError) as error:
+        raise Refused(str(error), type(error)) from None
 
 
 def chosen(dtype: object, otherwise: DType | None) -> DType | None:
@@ -61,6 +63,13 @@ def made(size: object, dtype: DType | None, device: object = None, otherwise: De
     for s in dims:
         require(ge(s, 0), "Trying to create tensor with negative dimension {}: {}", s, dims)
     return Fact(dtype, dims, placed(device, otherwise))
+
+
+class _UnknownSize(UnknownLike):
+    """A size argument of which nothing is known."""
+
+
+UnknownSize = _UnknownSize()
 
 
 def dims_of(size: object) -> tuple[int, ...]:
@@ -286,14 +295,11 @@ def _(input, size, fill_value, dtype, device):
 # --- from Python data --------------------------------------------------------------------------------------------------
 
 
-@op("torch.tensor", overload="tensor", accepts=["tensor(f32[2, 3])", "tensor(i64[2], dtype=torch.float32)"])
+@op("torch.tensor", name="tensor", overload="tensor", accepts=["tensor(f32[2, 3])", "tensor(i64[2], dtype=torch.float32)"])
 def tensor_copy(xp, data: Tensor, *, dtype: OptDtype = None, device: OptDevice = None, requires_grad: Bool = False,
                 pin_memory: Bool = False):  # fmt: skip
     """A copy of a tensor, cut off from its graph."""
     return xp.array(data, dtype=dtype and np_name(dtype))
-
-
-tensor_copy.base_name = "tensor"
 
 
 @tensor_copy.rule
@@ -315,14 +321,7 @@ def tensor(xp, data: Data, *, dtype: OptDtype = None, device: OptDevice = None, 
 @tensor.rule
 def _(data, dtype, device):
     dims, found = described(data)
-    return made(dims if dims is not None else UnknownSize, chosen(dtype, found), device)
-
-
-class _UnknownSize(UnknownLike):
-    """A size argument of which nothing is known."""
-
-
-UnknownSize = _UnknownSize()
+    return made(UnknownSize if dims is None else dims, chosen(dtype, found), device)
 
 
 def _kept(data, dtype, device) -> str:
@@ -336,13 +335,13 @@ def _kept(data, dtype, device) -> str:
     return "new" if False in (same_dtype, same_device) else "maybe"
 
 
-@op("torch.as_tensor", "torch.asarray", overload="tensor", alias=_kept, accepts=["as_tensor(f32[2])", "as_tensor(f32[2], dtype=torch.int64)"])
+@op("torch.as_tensor", "torch.asarray", name="as_tensor", overload="tensor", alias=_kept,
+    accepts=["as_tensor(f32[2])", "as_tensor(f32[2], dtype=torch.int64)"])  # fmt: skip
 def as_tensor_of(xp, data: Tensor, dtype: OptDtype = None, device: OptDevice = None):
     """The tensor itself, or moved and cast."""
     return data if dtype is None else data.astype(np_name(dtype), copy=False)
 
 
-as_tensor_of.base_name = "as_tensor"
 as_tensor_of.rule(lambda data, dtype, device: Fact(chosen(dtype, data.dtype), data.dims, placed(device, data.device)))
 
 
@@ -387,4 +386,4 @@ def new_tensor(xp, input: Tensor, data: Data, *, dtype: OptDtype = None, device:
 @new_tensor.rule
 def _(input, data, dtype, device):
     dims, _ = described(data)
-    return made(dims if dims is not None else UnknownSize, chosen(dtype, input.dtype), device, input.device)
+    return made(UnknownSize if dims is None else dims, chosen(dtype, input.dtype), device, input.device)

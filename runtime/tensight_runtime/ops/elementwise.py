@@ -6,6 +6,7 @@ A declared operator stays one visible statement: `exp = unary("exp", "e to the p
 from collections.abc import Callable, Sequence
 
 from tensight_runtime.spec import promote
+from tensight_runtime.spec.cond import Cond
 from tensight_runtime.spec.dtype import BY_NAME, DType, bfloat16, bool_
 from tensight_runtime.spec.fact import Fact
 from tensight_runtime.spec.kind import Kind, Tensor, TensorLike, TensorOrNum, UnknownLike
@@ -14,6 +15,12 @@ from tensight_runtime.spec.promote import DtypeRule
 from tensight_runtime.spec.require import Refused
 from tensight_runtime.spec.shape import broadcasted, same_shape
 
+def _exactly(wanted: bool) -> Callable[[object], bool | None]:
+    return lambda value: None if isinstance(value, (UnknownLike, Cond)) else value is wanted
+
+
+Off = Kind("bool", _exactly(False))  # False only, True only, None only: kinds that tell overloads apart
+On = Kind("bool", _exactly(True))
 OnlyNone = Kind("None", lambda value: None if isinstance(value, UnknownLike) else False, optional=True)
 
 
@@ -194,3 +201,12 @@ def conj(x):
         return x.conjugate()
     dtype = getattr(x, "dtype", None)
     return x.conj() if dtype is not None and dtype.is_complex else x
+
+
+def not_derived(name: str) -> Callable:
+    """The derivative of an operator of which torch has none: reaching it is an error."""
+
+    def grad(g):
+        raise RuntimeError(f"derivative for aten::{name} is not implemented")
+
+    return grad

@@ -23,7 +23,8 @@ def expanded(shape, size):
     for i, s in enumerate(size[:extra]):
         if type(s) is int and s < 0:
             raise Refused(f"The expanded size of the tensor ({s}) isn't allowed in a leading, non-existing dimension {i}")
-    return (*size[:extra], *(_expanded_size(have, size, extra + i, shape) for i, have in enumerate(shape)))
+    kept = [_expanded_size(shape[i], size, extra + i, shape) for i in reversed(range(len(shape)))]
+    return (*size[:extra], *reversed(kept))
 
 
 def _expanded_size(have, size, at, shape):
@@ -54,7 +55,7 @@ def _one_or_same(have, want, one, same):
     return one if same is False else True
 
 
-def _expanded_fact(input, size):
+def expanded_fact(input, size):
     shape, strides = input.shape, strides_of(input)
     dims = expanded(shape, size)
     if strides is not None:
@@ -88,7 +89,7 @@ def expand(xp, input: Tensor, size: Size):
 
 @expand.rule
 def _(input, size):
-    return _expanded_fact(input, size)
+    return expanded_fact(input, size)
 
 
 @expand.vjp("input")
@@ -109,7 +110,7 @@ def broadcast_to(xp, input: Tensor, size: Size):
 
 @broadcast_to.rule
 def _(input, size):
-    return _expanded_fact(input, size)
+    return expanded_fact(input, size)
 
 
 @broadcast_to.vjp("input")
@@ -130,7 +131,7 @@ def expand_as(xp, input: Tensor, other: Tensor):
 
 @expand_as.rule
 def _(input, other):
-    return _expanded_fact(input, other.shape)
+    return expanded_fact(input, other.shape)
 
 
 @expand_as.vjp("input")

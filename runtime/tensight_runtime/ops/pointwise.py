@@ -9,6 +9,7 @@ from tensight_runtime.ops.elementwise import (
     fact_of,
     floating_only,
     is_number,
+    not_derived,
     real_only,
 )
 from tensight_runtime.spec import promote
@@ -205,7 +206,7 @@ class _RoundedDivision(DtypeRule):
 
 @op(
     "torch.div", "Tensor.div", "torch.divide", "Tensor.divide",
-    name="div", overload="mode", shape=broadcasted("input", "other"), inplace=True,
+    name="div", overload="mode", grad_name="DivBackward2", shape=broadcasted("input", "other"), inplace=True,
     dtype=_RoundedDivision(("input", "other"), lambda d: d, lambda d: d),
     accepts=["div(i64[4]{1..9}, i64[4]{1..5}, rounding_mode='floor')", "div(f32[2, 3], f32[3], rounding_mode='trunc')",
              "div(i64[4]{0..9}, 3, rounding_mode='trunc')", "div(f32[4], 0.5, rounding_mode='floor')"],
@@ -243,8 +244,7 @@ def _floor_divide(xp, input, other):
 
 floor_divide = binary(
     "floor_divide", "input / other rounded down; integers stay integers.", _floor_divide,
-    lambda g: g.new_zeros(g.shape), lambda g: g.new_zeros(g.shape),
-    also=("Tensor.__floordiv__",), dtype=real_only("div_floor_cpu"),
+    not_derived("floor_divide"), not_derived("floor_divide"), grad_name="NotImplemented", also=("Tensor.__floordiv__",), dtype=real_only("div_floor_cpu"),
     accepts=["floor_divide(f32[2, 3], f32[3])", "floor_divide(i64[4]{0..9}, 3)", "floor_divide(i64[4]{0..9}, i64[4]{1..5})",
              "floor_divide(i64[4], 1.5)"],
 )  # fmt: skip
@@ -257,7 +257,7 @@ floor_divide = binary(
 )  # fmt: skip
 def reflected_floor_divide(input: Tensor, other: TensorOrNum):
     """other // input."""
-    return input.new_tensor(other, dtype=input.result_type(other)).floor_divide(input) if is_number(other) else other.floor_divide(input)
+    return (input * 0 + other).floor_divide(input)
 
 
 def _remainder(xp, input, other):
@@ -278,18 +278,23 @@ remainder = binary(
 
 
 @op(
-    "torch.remainder", "Tensor.__rmod__", name="remainder", overload="scalar_tensor",
+    "torch.remainder", name="remainder", overload="of_number",
     shape=broadcasted("input", "other"), dtype=Refusing(promote.promoted("input", "other"), "bc", "\"remainder_cpu\" not implemented for '{}'"),
-    grad_name="RemainderBackward0", accepts=["remainder(7, i64[4]{1..5})", "remainder(7.5, f32[4]{1..5})"],
+    grad_name="NotImplemented", accepts=["remainder(7, i64[4]{1..5})", "remainder(7.5, f32[4]{1..5})"],
 )  # fmt: skip
 def remainder_of_number(xp, input: Num, other: Tensor):
     """A number's remainders."""
     return _remainder(xp, input, other)
 
 
-@remainder_of_number.vjp("other")
-def _(g, input, other):
-    return -g * floor_divide(other.new_tensor(input), other)
+remainder_of_number.vjp("other")(not_derived("remainder"))
+
+
+@op("Tensor.__rmod__", name="rmod", composite=True, shape=broadcasted("input", "other"), dtype=remainder._dtype,
+    accepts=["rmod(i64[4]{1..5}, 7)", "rmod(f32[4]{1..5}, 7.5)"])  # fmt: skip
+def reflected_remainder(input: Tensor, other: TensorOrNum):
+    """other % input."""
+    return other.remainder(input) if fact_of(other) else remainder_of_number(other, input)
 
 
 fmod = binary(
@@ -342,28 +347,6 @@ def _raised(xp, input, exponent):
 
 @op(
     "torch.pow", "Tensor.pow", "Tensor.__pow__",
-    overload="number", name="pow", shape=broadcasted("input"), dtype=_Power(("input", "exponent"), lambda d: d, lambda d: d),
-    inplace=True, grad_name="PowBackward0", autocast="fp32",
-    accepts=["pow(f32[2, 3], 2)", "pow(f32[2, 3]{1..3}, 0.5)", "pow(i64[3], 3)", "pow(i64[3]{1..4}, 0.5)", "pow(f32[], -1)",
-             "pow(f32[3]{1..3}, -2.5)", "pow(f32[2], 0)", "pow(bool[3], 2)"],
-    rejects={"pow(i64[3], -1)": "Integers to negative integer powers are not allowed."},
-)  # fmt: skip
-def pow_number(xp, input: Tensor, exponent: Num):
-    """input to the power of a number."""
-    return _raised(xp, input, exponent)
-
-
-@pow_number.vjp("input")
-def _(g, input, exponent):
-    if exponent == 0:
-        return g.new_zeros(g.shape)
-    if exponent == 2:
-        return g * conj(input * 2)
-    return g * conj(exponent * input ** (exponent - 1))
-
-
-@op(
-    "torch.pow", "Tensor.pow", "Tensor.__pow__",
     overload="tensor", name="pow", shape=broadcasted("input", "exponent"),
     dtype=_Power(("input", "exponent"), lambda d: d, lambda d: d), inplace=True, grad_name="PowBackward1", autocast="fp32",
     accepts=["pow(f32[2, 3]{1..3}, f32[3])", "pow(i64[3]{1..4}, i64[3]{0..3})", "pow(f32[3]{1..3}, i64[])"],
@@ -388,8 +371,30 @@ def _(g, input, exponent, out):
 
 
 @op(
+    "torch.pow", "Tensor.pow", "Tensor.__pow__",
+    overload="number", name="pow", shape=broadcasted("input"), dtype=_Power(("input", "exponent"), lambda d: d, lambda d: d),
+    inplace=True, grad_name="PowBackward0", autocast="fp32",
+    accepts=["pow(f32[2, 3], 2)", "pow(f32[2, 3]{1..3}, 0.5)", "pow(i64[3], 3)", "pow(i64[3]{1..4}, 0.5)", "pow(f32[], -1)",
+             "pow(f32[3]{1..3}, -2.5)", "pow(f32[2], 0)", "pow(bool[3], 2)"],
+    rejects={"pow(i64[3], -1)": "Integers to negative integer powers are not allowed."},
+)  # fmt: skip
+def pow_number(xp, input: Tensor, exponent: Num):
+    """input to the power of a number."""
+    return _raised(xp, input, exponent)
+
+
+@pow_number.vjp("input")
+def _(g, input, exponent):
+    if exponent == 0:
+        return g.new_zeros(g.shape)
+    if exponent == 2:
+        return g * conj(input * 2)
+    return g * conj(exponent * input ** (exponent - 1))
+
+
+@op(
     "torch.pow",
-    overload="of_number", name="pow", shape=broadcasted("exponent"), grad_name="PowBackward1", autocast="fp32",
+    overload="of_number", name="pow", shape=broadcasted("exponent"), grad_name="PowBackward2", autocast="fp32",
     dtype=promote.promoted("input", "exponent"),
     accepts=["pow(2, f32[2, 3])", "pow(2.5, i64[3]{0..3})", "pow(2, i64[3]{0..3})", "pow(0.0, f32[3]{0..3})"],
 )  # fmt: skip

@@ -139,9 +139,9 @@ def _sinc_grad(g, input):
 
 sinc = unary("sinc", "sin(pi x) / (pi x), 1 at 0.", lambda xp, input: xp.sinc(input), _sinc_grad, also=("torch.special.sinc",))
 deg2rad = unary("deg2rad", "Degrees to radians.", lambda xp, input: input * (pi / 180), lambda g: g * (pi / 180),
-                dtype=real_only("deg2rad", promote.promoted_float()))  # fmt: skip
+                dtype=real_only("deg2rad", promote.promoted_float()), grad_name="Deg2RadBackward0")  # fmt: skip
 rad2deg = unary("rad2deg", "Radians to degrees.", lambda xp, input: input * (180 / pi), lambda g: g * (180 / pi),
-                dtype=real_only("rad2deg", promote.promoted_float()))  # fmt: skip
+                dtype=real_only("rad2deg", promote.promoted_float()), grad_name="Rad2DegBackward0")  # fmt: skip
 
 # --- rounding ----------------------------------------------------------------------------------------------------------
 
@@ -165,7 +165,7 @@ round_ = unary("round", "The nearest whole number, halves to the even one; integ
 
 @op(
     "torch.round", "Tensor.round", "torch.special.round",
-    name="round", overload="decimals", shape=same_shape, dtype=floating_only("round_cpu"), inplace=True,
+    name="round", overload="decimals", grad_name="RoundBackward1", shape=same_shape, dtype=floating_only("round_cpu"), inplace=True,
     accepts=["round(f32[2, 3], decimals=2)", "round(f64[4], decimals=-1)"],
     rejects={"round(i64[2], decimals=1)": "\"round_cpu\" not implemented for 'Long'"},
 )  # fmt: skip
@@ -182,27 +182,27 @@ def _(g):
 
 # --- special functions -------------------------------------------------------------------------------------------------
 
-erf = unary("erf", "The error function.", specialmath.kernel("erf"),
+erf = unary("erf", "The error function.", lambda xp, input: specialmath.erf(xp, input),
             lambda g, input: g * (2 / _sqrt(pi)) * (-(input * input)).exp(), also=("torch.special.erf",),
             dtype=real_only("erf_vml_cpu", promote.promoted_float()))  # fmt: skip
-erfc = unary("erfc", "1 - erf(input), exact for large elements.", specialmath.kernel("erfc"),
+erfc = unary("erfc", "1 - erf(input), exact for large elements.", lambda xp, input: specialmath.erfc(xp, input),
              lambda g, input: g * (-2 / _sqrt(pi)) * (-(input * input)).exp(), also=("torch.special.erfc",),
              dtype=real_only("erfc_vml_cpu", promote.promoted_float()))  # fmt: skip
-erfinv = unary("erfinv", "The inverse of the error function, on (-1, 1).", specialmath.kernel("erfinv"),
+erfinv = unary("erfinv", "The inverse of the error function, on (-1, 1).", lambda xp, input: specialmath.erfinv(xp, input),
                lambda g, out: g * (_sqrt(pi) / 2) * (out * out).exp(), also=("torch.special.erfinv",), domain=UNIT,
                dtype=real_only("erfinv_vml_cpu", promote.promoted_float()))  # fmt: skip
-lgamma = unary("lgamma", "The logarithm of the gamma function's magnitude.", specialmath.kernel("lgamma"),
+lgamma = unary("lgamma", "The logarithm of the gamma function's magnitude.", lambda xp, input: specialmath.lgamma(xp, input),
                lambda g, input: g * input.digamma(), also=("torch.special.gammaln",), domain=POSITIVE,
                dtype=real_only("lgamma_vml_cpu", promote.promoted_float()))  # fmt: skip
-digamma = unary("digamma", "The logarithmic derivative of the gamma function.", specialmath.kernel("digamma"),
+digamma = unary("digamma", "The logarithmic derivative of the gamma function.", lambda xp, input: specialmath.digamma(xp, input),
                 lambda g, input: g * polygamma(1, input), also=("torch.special.digamma", "torch.special.psi"), domain=POSITIVE,
                 dtype=real_only("digamma", promote.promoted_float()))  # fmt: skip
-i0 = unary("i0", "The modified Bessel function of order 0.", specialmath.kernel("i0"),
+i0 = unary("i0", "The modified Bessel function of order 0.", lambda xp, input: specialmath.i0(xp, input),
            lambda g, input: g * i1(input), also=("torch.special.i0",),
            dtype=real_only("i0_vml_cpu", promote.promoted_float()))  # fmt: skip
 
 
-@op("torch.special.i1", shape=same_shape, dtype=real_only("i1_cpu", promote.promoted_float()),
+@op("torch.special.i1", grad_name="SpecialI1Backward0", shape=same_shape, dtype=real_only("i1_cpu", promote.promoted_float()),
     accepts=["i1(f32[2, 3])", "i1(f64[])", "i1(i64[3])"])  # fmt: skip
 def i1(xp, input: Tensor):
     """The modified Bessel function of order 1."""

@@ -37,7 +37,10 @@ def _range_fact(start, end, step, dtype, device):
     natural = None if None in categories else defaults.dtype if 2 in categories else int64
     if chosen(dtype, natural) is bool_:
         raise Refused("\"arange_cpu\" not implemented for 'Bool'", NotImplementedError)
-    return made((_count(start, end, step),), chosen(dtype, natural), device)
+    found = chosen(dtype, natural)
+    if found is not None and found.category == 1:  # torch counts in the result's dtype
+        start, end, step = (int(v) if isinstance(v, float) and isfinite(v) else v for v in (start, end, step))
+    return made((_count(start, end, step) if found is not None else UNKNOWN,), found, device)
 
 
 def _count(start, end, step) -> Size:
@@ -67,12 +70,11 @@ def _range(xp, start, end, step, dtype):
     start, end, step = host(start), host(end), host(step)
     whole = all(isinstance(v, int) for v in (start, end, step))
     name = np_name(dtype or (int64 if whole else defaults.dtype))
+    if not whole and xp.dtype(name).kind in "iu":
+        start, end, step, whole = int(start), int(end), int(step), True
     if whole:
         return xp.arange(start, end, step).astype(name, copy=False)
     count = max(ceil((end - start) / step), 0)
-    if xp.dtype(name).kind in "iu":
-        start, step = int(start), int(step)
-        return (start + step * xp.arange(count)).astype(name)
     return (start + step * xp.arange(count, dtype="float64")).astype(name)
 
 
@@ -125,7 +127,11 @@ def _spaced(xp, start, end, steps, dtype, final: str):
     return xp.where(at < steps // 2, forward, backward).astype(final)
 
 
-def _spaced_fact(steps, dtype, device):
+def _spaced_fact(name: str, start, end, steps, dtype, device):
+    ranks = [0 if fact_of(v) is None or fact_of(v).dims is None else len(fact_of(v).dims) for v in (start, end)]
+    if any(ranks):
+        raise Refused(f"{name} only supports 0-dimensional start and end tensors, but got start with {ranks[0]} dimension(s) and "
+                      f"end with {ranks[1]} dimension(s).")  # fmt: skip
     require(ge(steps, 0) if not isinstance(steps, UnknownLike) and fact_of(steps) is None else True, "number of steps must be non-negative")
     return made((steps,), chosen(dtype, defaults.dtype), device)
 
@@ -139,8 +145,8 @@ def linspace(xp, start: TensorOrNum, end: TensorOrNum, steps: Int, *, dtype: Opt
 
 
 @linspace.rule
-def _(steps, dtype, device):
-    return _spaced_fact(steps, dtype, device)
+def _(start, end, steps, dtype, device):
+    return _spaced_fact("linspace", start, end, steps, dtype, device)
 
 
 @op("torch.logspace", accepts=["logspace(0, 2, 5)", "logspace(0, 3, 4, 2.0)"],
@@ -152,8 +158,8 @@ def logspace(xp, start: TensorOrNum, end: TensorOrNum, steps: Int, base: Num = 1
 
 
 @logspace.rule
-def _(steps, dtype, device):
-    return _spaced_fact(steps, dtype, device)
+def _(start, end, steps, dtype, device):
+    return _spaced_fact("logspace", start, end, steps, dtype, device)
 
 
 # --- indices of triangles ----------------------------------------------------------------------------------------------
@@ -281,7 +287,10 @@ class _Pair(promote.DtypeRule):
              "complex(i64[2], i64[2])": "Expected both inputs to be Half, Float or Double tensors but got Long and Long"})  # fmt: skip
 def complex_(xp, real: Tensor, imag: Tensor):
     """Complex numbers from real and imaginary parts."""
-    return real + 1j * imag
+    shape = xp.broadcast_shapes(real.shape, imag.shape)
+    out = xp.empty(shape, "complex64" if real.dtype.itemsize <= 4 else "complex128")
+    out.real, out.imag = real, imag
+    return out
 
 
 @complex_.vjp("real")
@@ -294,8 +303,17 @@ def _(g):
     return g.imag
 
 
-@op("torch.polar", shape=broadcasted("abs", "angle"), dtype=_Pair("abs", "angle"), composite=True,
-    accepts=["polar(f32[2, 3], f32[3])"])  # fmt: skip
-def polar(abs: Tensor, angle: Tensor):
+@op("torch.polar", shape=broadcasted("abs", "angle"), dtype=_Pair("abs", "angle"), accepts=["polar(f32[2, 3], f32[3])"])
+def polar(xp, abs: Tensor, angle: Tensor):
     """Complex numbers from magnitudes and angles."""
-    return complex_(abs * angle.cos(), abs * angle.sin())
+    return complex_.kernel(xp, abs * xp.cos(angle), abs * xp.sin(angle))
+
+
+@polar.vjp("abs")
+def _(g, out):
+    return (g.conj() * out.sgn()).real
+
+
+@polar.vjp("angle")
+def _(g, out):
+    return (g.conj() * (out * 1j)).real

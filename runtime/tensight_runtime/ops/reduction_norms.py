@@ -142,7 +142,7 @@ def matrix_norm(input: Tensor, ord: Order = "fro", dim: Ints = (-2, -1), keepdim
 
 
 def linalg_norm_dims(input, ord, dim, keepdim):
-    known(dim)
+    known(dim, ord)
     if dim is None and ord is not None:
         if not 1 <= len(input.shape) <= 2:
             raise Refused(

@@ -5,14 +5,7 @@ Euler-Maclaurin) and is good to a few units in the last place there; float32 res
 which has a fast path.  `xp` is NumPy or CuPy.
 """
 
-from collections.abc import Callable
 from math import factorial, log, pi, sqrt
-
-
-def kernel(name: str) -> Callable:
-    """The function of this module called `name`, as the kernel of an operator of one operand."""
-    function = globals()[name]
-    return lambda xp, input: function(xp, input)
 
 
 def _wide(xp, x):

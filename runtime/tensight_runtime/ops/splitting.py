@@ -1,329 +1,427 @@
-"""Parts of a tensor, as views: narrow, select, diagonal, unfold, as_strided, unbind, split, chunk and their kin."""
+"""All parts of a tensor along one dim, as views: unbind, split, chunk, tensor_split and their kin.
 
-from tensight_runtime.ops.layout import integer, integers, numbers, row_major, strides_of, viewed
-from tensight_runtime.spec import promote
-from tensight_runtime.spec.cond import divides, eq, ge, le, lt
+In-place changes of the parts are refused ("multi_view").  A rule gives a tuple where the number of parts is known.  A list
+means that it is not: the parts, as many as there are, have these facts (`C//2` and `C - C//2` for `chunk(2)`: if C is 1 there
+is only one).  None: nothing is known.
+"""
+
+from tensight_runtime.ops.layout import integer, integers, numbers
+from tensight_runtime.ops.slicing import along, with_size, without_dim
+from tensight_runtime.spec.cond import divides, eq, ge, le
 from tensight_runtime.spec.fact import Fact
-from tensight_runtime.spec.kind import Int, Ints, OptInt, Tensor
+from tensight_runtime.spec.kind import Int, Ints, Tensor, UnknownLike
 from tensight_runtime.spec.op import op
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.shape import axis
-from tensight_runtime.spec.size import UNKNOWN, ceil_div, lower, smax, smin, total
+from tensight_runtime.spec.size import UNKNOWN, Expr, ceil_div, smax, smin, total
 
 
-def with_size(input: Fact, at: int, size) -> Fact:
-    """A piece of `input`: another size at dim `at`, the strides stay."""
-    shape = input.shape
-    return viewed(input, (*shape[:at], size, *shape[at + 1 :]), strides_of(input))
+def parts(input: Fact, at: int, sizes):
+    return tuple(with_size(input, at, size) for size in sizes)
 
 
-def without_dim(input: Fact, at: int) -> Fact:
-    shape, strides = input.shape, strides_of(input)
-    return viewed(input, shape[:at] + shape[at + 1 :], strides and strides[:at] + strides[at + 1 :])
+def cut(input, at: int, sizes):
+    """The arrays: consecutive pieces of these sizes."""
+    pieces, start = [], 0
+    for size in sizes:
+        pieces.append(input[along(at, slice(start, start + size))])
+        start += size
+    return pieces
 
 
-def along(at: int, index) -> tuple:
-    """What stands between [ and ] to index dim `at` alone; the Ellipsis keeps a 0-dim result a view."""
-    return (*[slice(None)] * at, index, ...)
+def rejoined(g, shape, at: int, sizes):
+    """Gradients of the parts side by side, zeros for those that got none."""
+    from tensight_runtime.ops.joining import cat
+
+    some = next(part for part in g if part is not None)
+    pieces = [
+        some.new_zeros((*shape[:at], size, *shape[at + 1 :])) if part is None else part
+        for part, size in zip(g, sizes, strict=True)
+    ]
+    return cat(pieces, at)
 
 
-# --- narrow, select ----------------------------------------------------------------------------------------------------
+def open_rank(rule):
+    """The rule, with an unknown number of results where the rank or the dim is unknown."""
+
+    def guarded(input, how, dim):
+        try:
+            return rule(input, how, dim)
+        except RankUnknown:
+            return None
+
+    return guarded
+
+
+# --- unbind ------------------------------------------------------------------------------------------------------------
 
 
 @op(
-    "torch.narrow", "Tensor.narrow",
-    alias="view", dtype=promote.same(), grad_name="SliceBackward0",
-    accepts=["narrow(f32[5, 3], 0, 1, 2)", "narrow(f32[5, 3], -1, -2, 2)", "narrow(f32[5, 3], 0, 5, 0)"],
-    rejects={"narrow(f32[3, 5], 0, 2, 2)": "start (2) + length (2) exceeds dimension size (3).",
-             "narrow(f32[3, 5], 0, 4, 1)": "start out of range (expected to be in range of [-3, 3], but got 4)",
-             "narrow(f32[3, 5], 0, 0, -1)": "narrow(): length must be non-negative.",
-             "narrow(f32[], 0, 0, 1)": "narrow() cannot be applied to a 0-dim tensor."},
+    "torch.unbind", "Tensor.unbind",
+    alias="multi_view", returns="tuple",
+    accepts=["unbind(f32[2, 3])", "unbind(f32[2, 3], -1)", "unbind(f32[0, 3])", "unbind(f32[2])"],
+    rejects={"unbind(f32[2, 3], 2)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
+             "unbind(f32[])": "Dimension specified as 0 but tensor has no dimensions"},
 )  # fmt: skip
-def narrow(xp, input: Tensor, dim: Int, start: Int, length: Int):
-    """`length` elements along dim `dim` from `start` on, as a view."""
-    at, size = axis(int(dim), input.ndim), input.shape[int(dim)]
-    first = int(start) + size if int(start) < 0 else int(start)
-    return input[along(at, slice(first, first + int(length)))]
+def unbind(xp, input: Tensor, dim: Int = 0):
+    """The slices along a dim, as a tuple of views without it."""
+    at = axis(int(dim), input.ndim)
+    return [input[along(at, i)] for i in range(input.shape[at])]
 
 
-@narrow.rule
-def _(input, dim, start, length):
+@unbind.rule
+def _(input, dim):
+    try:
+        if not input.shape:
+            raise Refused(f"Dimension specified as {dim} but tensor has no dimensions", IndexError)
+        at = axis(dim, input.ndim)
+    except RankUnknown:
+        return None
+    count = input.shape[at]
+    return (without_dim(input, at),) * count if type(count) is int else None
+
+
+@unbind.vjp("input")
+def _(g, input_shape, dim):
+    at = axis(int(dim), len(input_shape))
+    return rejoined([None if p is None else p.unsqueeze(at) for p in g], input_shape, at, [1] * len(g))
+
+
+# --- split, chunk ------------------------------------------------------------------------------------------------------
+
+
+def _equal_parts(input, at, size):
+    """Parts of `size`, the last may be smaller."""
+    have = input.shape[at]
+    if type(have) is int and type(size) is int:
+        return parts(input, at, split_sizes(have, size))
+    count = UNKNOWN if type(size) is int and size == 0 else ceil_div(have, size)
+    if type(count) is int and ge(size, 1) is True:
+        return parts(input, at, [size] * (count - 1) + [have - (count - 1) * size])
+    if type(count) is int:  # but one part of size 0 if `size` is 0
+        return list(parts(input, at, [size] * (count - 1) + [have - (count - 1) * size]))
+    whole = []
+    while len(whole) < 8 and le((len(whole) + 1) * size, have) is True:
+        whole.append(size)
+    return list(parts(input, at, whole or [smin(size, have)]))
+
+
+def split_sizes(have: int, size: int) -> list[int]:
+    count = max(-(-have // size), 1) if size else 1
+    return [size] * (count - 1) + [have - (count - 1) * size]
+
+
+@op(
+    "torch.split", "Tensor.split",
+    name="split", alias="multi_view", returns="tuple",
+    accepts=["split(f32[5, 3], 2)", "split(f32[2, 6], 3, dim=-1)", "split(f32[0, 3], 2)", "split(f32[0, 3], 0)"],
+    rejects={"split(f32[3, 5], 0)": "split_size can only be 0 if dimension size is 0, but got dimension size of 3",
+             "split(f32[3, 5], -1)": "split expects split_size be non-negative, but got split_size=-1",
+             "split(f32[], 1)": "split expects at least a 1-dimensional tensor"},
+)  # fmt: skip
+def split(xp, input: Tensor, split_size: Int, dim: Int = 0):
+    """Parts of `split_size` along a dim, as a tuple of views; the last may be smaller."""
+    at = axis(int(dim), input.ndim)
+    return cut(input, at, split_sizes(input.shape[at], int(split_size)))
+
+
+@open_rank
+def _split_rule(input, split_size, dim):
     if not input.shape:
-        raise Refused("narrow() cannot be applied to a 0-dim tensor.")
-    at = axis(dim, input.ndim)
-    size, start, length = input.shape[at], integer(start), integer(length)
-    require(ge(length, 0), "narrow(): length must be non-negative.")
-    if type(start) is int and type(size) is int and not -size <= start <= size:
-        raise Refused(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})", IndexError)
-    if lower(start) is not None and lower(start) >= 0:
-        require(le(start + length, size), "start ({}) + length ({}) exceeds dimension size ({}).", start, length, size)
-    elif type(start) is int:
-        require(le(start + size + length, size), "start ({}) + length ({}) exceeds dimension size ({}).", start + size, length, size)
-    return with_size(input, at, length)
+        raise Refused("split expects at least a 1-dimensional tensor")
+    at, size = axis(dim, input.ndim), integer(split_size)
+    require(ge(size, 0), "split expects split_size be non-negative, but got split_size={}", size)
+    if type(size) is int and size == 0:
+        require(eq(input.shape[at], 0), "split_size can only be 0 if dimension size is 0, but got dimension size of {}", input.shape[at])
+    return _equal_parts(input, at, size)
 
 
-@narrow.vjp("input")
-def _(g, input_shape, dim, start, length):
-    at, first = axis(int(dim), len(input_shape)), int(start)
-    first = first + input_shape[at] if first < 0 else first
-    return placed(g, input_shape, along(at, slice(first, first + int(length))))
+@split.rule
+def _(input, split_size, dim):
+    return _split_rule(input, split_size, dim)
 
 
-@op(
-    "torch.select", "Tensor.select",
-    alias="view", dtype=promote.same(),
-    accepts=["select(f32[3, 5], 0, 1)", "select(f32[3, 5], -1, -2)", "select(f32[3], 0, 0)"],
-    rejects={"select(f32[3, 5], 0, 3)": "select(): index 3 out of range for tensor of size [3, 5] at dimension 0",
-             "select(f32[], 0, 0)": "select() cannot be applied to a 0-dim tensor."},
-)  # fmt: skip
-def select(xp, input: Tensor, dim: Int, index: Int):
-    """The slice at `index` of dim `dim`, as a view; the dim is gone."""
-    return input[along(axis(int(dim), input.ndim), int(index))]
+@split.vjp("input")
+def _(g, input_shape, split_size, dim):
+    at = axis(int(dim), len(input_shape))
+    return rejoined(g, input_shape, at, split_sizes(input_shape[at], int(split_size)))
 
 
-@select.rule
-def _(input, dim, index):
+@open_rank
+def _sections_rule(input, split_sizes, dim):
     if not input.shape:
-        raise Refused("select() cannot be applied to a 0-dim tensor.", IndexError)
+        raise Refused("split_with_sizes expects at least a 1-dimensional tensor")
     at = axis(dim, input.ndim)
-    within(integer(index), input.shape[at], "select(): index {} out of range for tensor of size {} at dimension {}",
-           index, input.shape, at)  # fmt: skip
-    return without_dim(input, at)
-
-
-def within(index, size, message, *values):
-    """Demand -size <= index < size."""
-    low = lower(index)
-    if low is not None and low >= 0:
-        require(lt(index, size), message, *values, error=IndexError)
-    elif type(index) is int:
-        require(ge(size, -index), message, *values, error=IndexError)
-    else:
-        require(lt(index, size), message, *values, error=IndexError)
-        require(ge(index, -size), message, *values, error=IndexError)
-
-
-@select.vjp("input")
-def _(g, input_shape, dim, index):
-    return placed(g, input_shape, along(axis(int(dim), len(input_shape)), int(index)))
-
-
-@op(name="placed", dtype=promote.same(), shape=lambda shape: tuple(shape), accepts=["placed(f32[3], (2, 3), (1, ...))"])
-def placed(xp, input: Tensor, shape: Ints, index: Any):
-    """Zeros of `shape` with `input` written to the place `index`: what flows back through a view."""
-    out = xp.zeros(tuple(shape), input.dtype)
-    out[index] = input
-    return out
-
-
-@placed.vjp("input")
-def _(g, index):
-    return g[index]
-
-
-# --- diagonal ----------------------------------------------------------------------------------------------------------
-
-
-def two_dims(ndim: int, dim1, dim2) -> tuple[int, int]:
-    a, b = axis(dim1, ndim), axis(dim2, ndim)
-    if a == b:
-        raise Refused(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return a, b
+    if isinstance(split_sizes, UnknownLike):
+        return None
+    sizes, have = integers(split_sizes), input.shape[at]
+    for size in sizes:
+        require(ge(size, 0), "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={}", sizes)
+    require(eq(total(sizes), have), "split_with_sizes expects split_sizes to sum exactly to {} (input tensor's size at dimension {}), "
+            "but got split_sizes={}", have, at, sizes)  # fmt: skip
+    hidden = [i for i, size in enumerate(sizes) if size is UNKNOWN]
+    if len(hidden) == 1:  # the rest tells it
+        others = total(size for i, size in enumerate(sizes) if i != hidden[0])
+        sizes = tuple(have - others if i == hidden[0] else size for i, size in enumerate(sizes))
+    return parts(input, at, sizes)
 
 
 @op(
-    "torch.diagonal", "Tensor.diagonal",
-    alias="view", dtype=promote.same(),
-    accepts=["diagonal(f32[3, 5])", "diagonal(f32[2, 3, 5], -1, 1, 2)", "diagonal(f32[3, 5], 9)", "diagonal(f32[2, 3, 5], 1, -1, 0)"],
-    rejects={"diagonal(f32[3, 5], 0, 0, 0)": "diagonal dimensions cannot be identical 0, 0",
-             "diagonal(f32[3])": "Dimension out of range (expected to be in range of [-1, 0], but got 1)"},
+    "torch.split", "Tensor.split",
+    name="split", overload="sizes", alias="multi_view", returns="tuple", grad_name="SplitWithSizesBackward0",
+    accepts=["split(f32[5, 3], [2, 3])", "split(f32[2, 6], (1, 0, 5), dim=1)"],
+    rejects={"split(f32[3, 5], [1, 1])": "split_with_sizes expects split_sizes to sum exactly to 3 (input tensor's size at dimension 0), "
+                                         "but got split_sizes=[1, 1]",
+             "split(f32[3, 5], [4, -1])": "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=[4, -1]"},
 )  # fmt: skip
-def diagonal(xp, input: Tensor, offset: Int = 0, dim1: Int = 0, dim2: Int = 1):
-    """The diagonal of two dims as a view; it becomes the last dim."""
-    return _diagonal_array(xp, input, int(offset), *two_dims(input.ndim, int(dim1), int(dim2)))
+def split_sections(xp, input: Tensor, split_size: Ints, dim: Int = 0):
+    """Parts of the given sizes along a dim, as a tuple of views."""
+    return cut(input, axis(int(dim), input.ndim), numbers(split_size))
 
 
-def _diagonal_array(xp, input, offset, a, b):
-    if offset < 0:
-        input = input[along(a, slice(-offset, None))]
-    else:
-        input = input[along(b, slice(offset, None))]
-    rest = [d for d in range(input.ndim) if d not in (a, b)]
-    shape = (*[input.shape[d] for d in rest], min(input.shape[a], input.shape[b]))
-    return xp.lib.stride_tricks.as_strided(
-        input, shape, (*[input.strides[d] for d in rest], input.strides[a] + input.strides[b])
-    )
+@split_sections.rule
+def _(input, split_size, dim):
+    return _sections_rule(input, split_size, dim)
 
 
-@diagonal.rule
-def _(input, offset, dim1, dim2):
-    shape, strides = input.shape, strides_of(input)
-    a, b = two_dims(len(shape), dim1, dim2)
-    rest = [d for d in range(len(shape)) if d not in (a, b)]
-    dims = (*[shape[d] for d in rest], diagonal_size(shape[a], shape[b], integer(offset)))
-    return viewed(input, dims, strides and (*[strides[d] for d in rest], strides[a] + strides[b]))
+@split_sections.vjp("input")
+def _(g, input_shape, split_size, dim):
+    return rejoined(g, input_shape, axis(int(dim), len(input_shape)), numbers(split_size))
 
 
-def diagonal_size(rows, columns, offset):
-    """How many elements lie on a diagonal `offset` above the main one."""
-    if type(offset) is not int:
+@op(
+    "torch.split_with_sizes", "Tensor.split_with_sizes",
+    alias="multi_view", returns="tuple",
+    accepts=["split_with_sizes(f32[5, 3], [2, 3])", "split_with_sizes(f32[5, 3], (1, 2), -1)"],
+    rejects={"split_with_sizes(f32[3, 5], [1, 1])": "split_with_sizes expects split_sizes to sum exactly to 3"},
+)  # fmt: skip
+def split_with_sizes(xp, input: Tensor, split_sizes: Ints, dim: Int = 0):
+    """Parts of the given sizes along a dim, as a tuple of views."""
+    return cut(input, axis(int(dim), input.ndim), numbers(split_sizes))
+
+
+@split_with_sizes.rule
+def _(input, split_sizes, dim):
+    return _sections_rule(input, split_sizes, dim)
+
+
+@split_with_sizes.vjp("input")
+def _(g, input_shape, split_sizes, dim):
+    return rejoined(g, input_shape, axis(int(dim), len(input_shape)), numbers(split_sizes))
+
+
+def chunk_sizes(have: int, chunks: int) -> list[int]:
+    return split_sizes(have, -(-have // chunks)) if have else [0] * chunks
+
+
+@op(
+    "torch.chunk", "Tensor.chunk", "torch.unsafe_chunk", "Tensor.unsafe_chunk",
+    alias="multi_view", returns="tuple", grad_name="SplitBackward0",
+    accepts=["chunk(f32[6, 3], 3)", "chunk(f32[3, 5], 4, 1)", "chunk(f32[0, 3], 3)", "chunk(f32[2, 7], 2, dim=-1)"],
+    rejects={"chunk(f32[3], 0)": "chunk expects `chunks` to be greater than 0, got: 0",
+             "chunk(f32[], 2)": "chunk expects at least a 1-dimensional tensor"},
+)  # fmt: skip
+def chunk(xp, input: Tensor, chunks: Int, dim: Int = 0):
+    """At most `chunks` equal parts along a dim, as a tuple of views; the last may be smaller."""
+    at = axis(int(dim), input.ndim)
+    return cut(input, at, chunk_sizes(input.shape[at], int(chunks)))
+
+
+@open_rank
+def _chunk_rule(input, chunks, dim):
+    if not input.shape:
+        raise Refused("chunk expects at least a 1-dimensional tensor")
+    at, count = axis(dim, input.ndim), integer(chunks)
+    require(ge(count, 1), "chunk expects `chunks` to be greater than 0, got: {}", count)
+    have = input.shape[at]
+    if type(count) is not int:
+        return list(parts(input, at, [ceil_div(have, count)])) if type(count) is Expr else None
+    if type(have) is int:
+        return parts(input, at, chunk_sizes(have, count))
+    size = ceil_div(have, count)
+    if divides(count, have) is True:
+        return parts(input, at, [size] * count)
+    return list(parts(input, at, [_limited(size, have - i * size) for i in range(count)]))
+
+
+def _limited(size, left):
+    return left if le(left, size) is True else size if le(size, left) is True else smin(size, left)
+
+
+@chunk.rule
+def _(input, chunks, dim):
+    return _chunk_rule(input, chunks, dim)
+
+
+@chunk.vjp("input")
+def _(g, input_shape, chunks, dim):
+    at = axis(int(dim), len(input_shape))
+    return rejoined(g, input_shape, at, chunk_sizes(input_shape[at], int(chunks)))
+
+
+# --- tensor_split ------------------------------------------------------------------------------------------------------
+
+
+def section_sizes(have, sections: int) -> list:
+    """As equal as can be, larger ones first."""
+    if type(have) is not int and divides(sections, have) is not True:
+        return [(have + sections - 1 - i) // sections for i in range(sections)]
+    return [have // sections + (1 if type(have) is int and i < have % sections else 0) for i in range(sections)]
+
+
+def between(have, indices) -> list:
+    """Sizes of the pieces that end at `indices`, counted as slices count."""
+    edges = [0, *(_edge(have, i) for i in indices), have]
+    return [smax(b - a, 0) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def _edge(have, index):
+    if type(index) is not int and not (isinstance(index, Expr) and ge(index, 0) is True):
         return UNKNOWN
-    return smax(smin(rows, columns - offset) if offset >= 0 else smin(rows + offset, columns), 0)
+    return smin(index, have) if ge(index, 0) is True else smax(have + index, 0)
 
 
-@diagonal.vjp("input")
-def _(g, input_shape, offset, dim1, dim2):
-    return diagonal_placed(g, input_shape, offset, dim1, dim2)
+def _pieces(have, how) -> list:
+    return between(have, integers(how)) if isinstance(how, (tuple, list)) else section_sizes(have, int(how))
 
 
-@op(
-    name="diagonal_placed", dtype=promote.same(), shape=lambda shape: tuple(shape),
-    accepts=["diagonal_placed(f32[2], (2, 3), 1, 0, 1)"],
-)  # fmt: skip
-def diagonal_placed(xp, input: Tensor, shape: Ints, offset: Int, dim1: Int, dim2: Int):
-    """Zeros of `shape` with `input` on a diagonal."""
-    out = xp.zeros(tuple(shape), input.dtype)
-    _diagonal_array(xp, out, int(offset), *two_dims(out.ndim, int(dim1), int(dim2)))[...] = input
-    return out
+def _cut_by(input, at, how):
+    if isinstance(how, (tuple, list)):
+        edges = [0, *numbers(how), None]
+        return [input[along(at, slice(a, b))] for a, b in zip(edges, edges[1:], strict=False)]
+    return cut(input, at, section_sizes(input.shape[at], int(how)))
 
 
-@diagonal_placed.vjp("input")
-def _(g, offset, dim1, dim2):
-    return g.diagonal(offset, dim1, dim2)
+def _tensor_split_rule(input, how, dim):
+    try:
+        if not input.shape:
+            raise Refused(f"tensor_split expected at least a 1-dimensional tensor, but got a tensor with {input.ndim} dims")
+        at = axis(dim, input.ndim)
+        if isinstance(how, (tuple, list)):
+            return parts(input, at, between(input.shape[at], integers(how)))
+        how = integer(how)
+    except RankUnknown:
+        return None
+    require(ge(how, 1), "number of sections must be larger than 0, got {}", how)
+    return parts(input, at, section_sizes(input.shape[at], how)) if type(how) is int else None
 
 
-# --- windows -----------------------------------------------------------------------------------------------------------
-
-
-@op(
-    "Tensor.unfold",
-    alias="view", dtype=promote.same(),
-    accepts=["unfold(f32[3, 7], 1, 3, 2)", "unfold(f32[5], 0, 2, 1)", "unfold(f32[], 0, 1, 1)", "unfold(f32[3, 7], -2, 3, 1)"],
-    rejects={"unfold(f32[3, 5], 1, 6, 1)": "maximum size for tensor at dimension 1 is 5 but size is 6",
-             "unfold(f32[3, 5], 1, 2, 0)": "step is 0 but must be > 0"},
-)  # fmt: skip
-def unfold(xp, input: Tensor, dimension: Int, size: Int, step: Int):
-    """Windows of `size` elements every `step` along a dim, as a view; the windows' elements are a new last dim."""
-    return _windows(xp, input, int(dimension), int(size), int(step))
-
-
-def _windows(xp, input, dimension, size, step):
-    if input.ndim == 0:
-        return input.reshape(1)[:size]
-    at = axis(dimension, input.ndim)
-    count = (input.shape[at] - size) // step + 1
-    shape = (*input.shape[:at], count, *input.shape[at + 1 :], size)
-    stride = input.strides[at]
-    strides = (*input.strides[:at], stride * step, *input.strides[at + 1 :], stride)
-    return xp.lib.stride_tricks.as_strided(input, shape, strides)
-
-
-@unfold.rule
-def _(input, dimension, size, step):
-    at = axis(dimension, input.ndim)
-    size, step = integer(size), integer(step)
-    have = input.shape[at] if input.shape else 1
-    require(ge(size, 0), "size is {} but must be >= 0", size)
-    require(le(size, have), "maximum size for tensor at dimension {} is {} but size is {}", at, have, size)
-    require(ge(step, 1), "step is {} but must be > 0", step)
-    if not input.shape:
-        return viewed(input, (size,), (1,))
-    shape, strides = input.shape, strides_of(input)
-    if strides is not None:
-        strides = (*strides[:at], strides[at] * step, *strides[at + 1 :], strides[at])
-    return viewed(input, (*shape[:at], (have - size) // step + 1, *shape[at + 1 :], size), strides)
-
-
-@unfold.vjp("input")
-def _(g, input_shape, dimension, size, step):
-    return unfold_backward(g, input_shape, dimension, size, step)
+def _by_tensor(how):
+    """A kernel's `how`: an int, or positions given as a 1-dim array."""
+    return how if isinstance(how, (int, tuple, list)) else [int(i) for i in how] if getattr(how, "ndim", 0) else int(how)
 
 
 @op(
-    name="unfold_backward", dtype=promote.same(), shape=lambda shape: tuple(shape),
-    accepts=["unfold_backward(f32[3, 2], (5,), 0, 2, 1)"],
+    "torch.tensor_split", "Tensor.tensor_split",
+    alias="multi_view", returns="tuple", grad_name="SliceBackward0",
+    accepts=["tensor_split(f32[7, 3], 3)", "tensor_split(f32[3, 5], (1, 4, 7), 1)", "tensor_split(f32[5], (3, 1, -1))"],
+    rejects={"tensor_split(f32[3], 0)": "number of sections must be larger than 0, got 0",
+             "tensor_split(f32[], 1)": "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"},
 )  # fmt: skip
-def unfold_backward(xp, input: Tensor, shape: Ints, dimension: Int, size: Int, step: Int):
-    """Windows added up where they came from."""
-    out = xp.zeros(tuple(shape), input.dtype)
-    if out.ndim == 0:
-        return out + input.sum()
-    at = axis(int(dimension), out.ndim)
-    last = (input.shape[at] - 1) * int(step) + 1
-    for i in range(int(size)):
-        out[along(at, slice(i, i + last, int(step)))] += input[..., i]
-    return out
+def tensor_split(xp, input: Tensor, indices_or_sections: Ints, dim: Int = 0):
+    """Parts that end at the given positions, or so many parts as equal as can be."""
+    return _cut_by(input, axis(int(dim), input.ndim), _by_tensor(indices_or_sections))
 
 
-@unfold_backward.vjp("input")
-def _(g, dimension, size, step):
-    return g.unfold(dimension, size, step)
+@tensor_split.rule
+def _(input, indices_or_sections, dim):
+    return _tensor_split_rule(input, indices_or_sections, dim)
+
+
+@tensor_split.vjp("input")
+def _(g, input_shape, indices_or_sections, dim):
+    return _overlaid(g, input_shape, axis(int(dim), len(input_shape)), _by_tensor(indices_or_sections))
+
+
+def _overlaid(g, shape, at, how):
+    """Gradients of parts; positions out of order make overlapping parts, so they add up."""
+    from tensight_runtime.ops.slicing import placed
+
+    edges = [0, *numbers(how), None] if isinstance(how, (tuple, list)) else None
+    if edges is None:
+        return rejoined(g, shape, at, section_sizes(shape[at], int(how)))
+    terms = [
+        placed(part, shape, along(at, slice(a, b)))
+        for part, a, b in zip(g, edges, edges[1:], strict=False)
+        if part is not None
+    ]
+    return sum(terms[1:], terms[0])
+
+
+def _nth_split(name: str, least: int, dim: int, input, how):
+    """hsplit, vsplit, dsplit: refusals of their own, then tensor_split."""
+    try:
+        if input.ndim < least:
+            raise Refused(f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} dimensions!")
+        at = min(dim, input.ndim - 1)
+    except RankUnknown:
+        return None
+    if not isinstance(how, (tuple, list)):
+        how = integer(how)
+        require(divides(how, input.shape[at]), "torch." + name + " attempted to split along dimension {}, but the size of the dimension "
+                "{} is not divisible by the split_size {}!", at, input.shape[at], how)  # fmt: skip
+    return _tensor_split_rule(input, how, at)
 
 
 @op(
-    "torch.as_strided", "Tensor.as_strided",
-    alias="view", dtype=promote.same(),
-    accepts=["as_strided(f32[3, 5], (2, 2), (1, 2))", "as_strided(f32[6], (2, 3), (1, 1), 2)", "as_strided(f32[4], (), ())"],
-    rejects={"as_strided(f32[3, 5], (2, 2), (1,))": "mismatch in length of strides and shape",
-             "as_strided(f32[3, 5], (2, 2), (-1, 1))": "as_strided: Negative strides are not supported at the moment, got strides: [-1, 1]",
-             "as_strided(f32[3], (2, 2), (1, 2))": "setStorage: sizes [2, 2], strides [1, 2], storage offset 0, and itemsize 4 requiring"},
+    "torch.hsplit", "Tensor.hsplit",
+    alias="multi_view", returns="tuple", grad_name="SliceBackward0",
+    accepts=["hsplit(f32[2, 4], 2)", "hsplit(f32[4], (1, 2))", "hsplit(f32[2, 4], (1, 2))"],
+    rejects={"hsplit(f32[3, 5], 2)": "torch.hsplit attempted to split along dimension 1, but the size of the dimension 5 is not divisible",
+             "hsplit(f32[], 1)": "torch.hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!"},
 )  # fmt: skip
-def as_strided(xp, input: Tensor, size: Ints, stride: Ints, storage_offset: OptInt = None):
-    """A view of the storage: sizes and strides (in elements) as given, from `storage_offset` on."""
-    size, steps = numbers(size), numbers(stride)
-    flat = _storage(input)
-    offset = int(storage_offset) if storage_offset is not None else _offset(input, flat)
-    reach = 0 if 0 in size else offset + 1 + sum((n - 1) * s for n, s in zip(size, steps, strict=True))
-    if reach > flat.size:
-        item = input.itemsize
-        raise RuntimeError(
-            f"setStorage: sizes {list(size)}, strides {list(steps)}, storage offset {offset}, and itemsize {item} requiring a "
-            f"storage size of {reach * item} are out of bounds for storage of size {flat.size * item}"
-        )
-    return xp.lib.stride_tricks.as_strided(flat[offset:], size, tuple(s * input.itemsize for s in steps))
+def hsplit(xp, input: Tensor, indices_or_sections: Ints):
+    """Parts of the columns (of a 1-d tensor: its elements)."""
+    return _cut_by(input, min(1, input.ndim - 1), _by_tensor(indices_or_sections))
 
 
-def _storage(array):
-    """The whole memory an array is a view of, flat."""
-    while getattr(array, "base", None) is not None and getattr(array.base, "dtype", None) == array.dtype:
-        array = array.base
-    return array.reshape(-1, order="A") if array.ndim != 1 else array
+@hsplit.rule
+def _(input, indices_or_sections):
+    return _nth_split("hsplit", 1, 1, input, indices_or_sections)
 
 
-def _offset(array, flat):
-    address = lambda a: a.__array_interface__["data"][0] if hasattr(a, "__array_interface__") else a.data.ptr
-    return (address(array) - address(flat)) // array.itemsize
-
-
-@as_strided.rule
-def _(input, size, stride, storage_offset):
-    size, stride = integers(size), integers(stride)
-    if len(size) != len(stride):
-        raise Refused("mismatch in length of strides and shape")
-    if any(type(s) is int and s < 0 for s in stride):
-        raise Refused(f"as_strided: Negative strides are not supported at the moment, got strides: [{', '.join(map(str, stride))}]")
-    return viewed(input, size, stride)
-
-
-@as_strided.vjp("input")
-def _(g, input_shape, size, stride, storage_offset):
-    return as_strided_backward(g, input_shape, size, stride, storage_offset)
+@hsplit.vjp("input")
+def _(g, input_shape, indices_or_sections):
+    return _overlaid(g, input_shape, min(1, len(input_shape) - 1), _by_tensor(indices_or_sections))
 
 
 @op(
-    name="as_strided_backward", dtype=promote.same(), shape=lambda shape: tuple(shape),
-    accepts=["as_strided_backward(f32[2, 2], (3,), (2, 2), (1, 1), 0)"],
+    "torch.vsplit", "Tensor.vsplit",
+    alias="multi_view", returns="tuple", grad_name="SliceBackward0",
+    accepts=["vsplit(f32[4, 3], 2)", "vsplit(f32[4, 3], (1, 2))"],
+    rejects={"vsplit(f32[4], 2)": "torch.vsplit requires a tensor with at least 2 dimension, but got a tensor with 1 dimensions!"},
 )  # fmt: skip
-def as_strided_backward(xp, input: Tensor, shape: Ints, size: Ints, stride: Ints, storage_offset: OptInt):
-    """Elements added up where a contiguous tensor of `shape` has them."""
-    out = xp.zeros(tuple(shape), input.dtype)
-    where = xp.zeros((), "int64") + int(storage_offset or 0)
-    for n, step in zip(numbers(size), numbers(stride), strict=True):
-        where = where[..., None] + xp.arange(n) * step
-    xp.add.at(out.reshape(-1), where.reshape(-1), input.reshape(-1))
-    return out
+def vsplit(xp, input: Tensor, indices_or_sections: Ints):
+    """Parts of the rows."""
+    return _cut_by(input, 0, _by_tensor(indices_or_sections))
 
 
-@as_strided_backward.vjp("input")
-def _(g, size, stride, storage_offset):
-    return g.contiguous().as_strided(size, stride, storage_offset)
+@vsplit.rule
+def _(input, indices_or_sections):
+    return _nth_split("vsplit", 2, 0, input, indices_or_sections)
+
+
+@vsplit.vjp("input")
+def _(g, input_shape, indices_or_sections):
+    return _overlaid(g, input_shape, 0, _by_tensor(indices_or_sections))
+
+
+@op(
+    "torch.dsplit", "Tensor.dsplit",
+    alias="multi_view", returns="tuple", grad_name="SliceBackward0",
+    accepts=["dsplit(f32[2, 3, 4], 2)", "dsplit(f32[2, 3, 4], (1, 3))"],
+    rejects={"dsplit(f32[2, 3], 1)": "torch.dsplit requires a tensor with at least 3 dimension, but got a tensor with 2 dimensions!"},
+)  # fmt: skip
+def dsplit(xp, input: Tensor, indices_or_sections: Ints):
+    """Parts of the third dim."""
+    return _cut_by(input, 2, _by_tensor(indices_or_sections))
+
+
+@dsplit.rule
+def _(input, indices_or_sections):
+    return _nth_split("dsplit", 3, 2, input, indices_or_sections)
+
+
+@dsplit.vjp("input")
+def _(g, input_shape, indices_or_sections):
+    return _overlaid(g, input_shape, 2, _by_tensor(indices_or_sections))

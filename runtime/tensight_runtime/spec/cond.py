@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import gcd
 
+from tensight_runtime.spec.division import tightest
+from tensight_runtime.spec.expr import from_terms, operand, without
 from tensight_runtime.spec.size import (
     NOTHING,
     UNKNOWN,
@@ -29,12 +31,8 @@ from tensight_runtime.spec.size import (
     bounds,
     evaluate,
     floor_div,
-    from_terms,
     lower,
-    operand,
     substitute,
-    tightest,
-    without,
 )
 
 NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", "<=": ">", ">": "<=",
@@ -74,7 +72,7 @@ class Cond:
         return _verdict(self.kind, a, b)
 
     def __bool__(self) -> bool:
-        raise TypeError(f"`{self}` is neither true nor false for all sizes; ask `decided(cond)` or the path's Knowledge")
+        raise TypeError(f"`{self}` is neither true nor false for all sizes; use `decided(cond)` or Knowledge")
 
     def __eq__(self, other: object) -> bool:
         return type(other) is Cond and (self.kind, self.a, self.b) == (other.kind, other.a, other.b)
@@ -143,14 +141,13 @@ def decide(kind: str, a: Size, b: Size, known: Mapping[Atom, Range] = NOTHING) -
         return _divides(a, b, known)
     difference = a - b
     verdict = _against_zero(kind, difference, known)
-    if verdict is None and type(difference) is Expr and any(type(q) is not Symbol for m in difference._terms for q in m):
-        verdict = _against_zero(kind, _unified(difference), known)
-        if verdict is None:
-            verdict = by_range(kind, _tight_bounds(difference, known))
-    return verdict
+    if verdict is not None or type(difference) is not Expr or _plain(difference):
+        return verdict
+    verdict = _against_zero(kind, _unified(difference), known)
+    return by_range(kind, _tight_bounds(difference, known)) if verdict is None else verdict
 
 
-# --- deciding ----------------------------------------------------------------------------------------------------------
+# --- deciding -------------------------------------------------------------------------------------------------------
 
 
 def _verdict(kind: str, a: int, b: int) -> bool:
@@ -199,6 +196,10 @@ def by_range(kind: str, difference: Range) -> bool | None:
     return False if low is not None and low > limit else None
 
 
+def _plain(size: Expr) -> bool:
+    return all(type(atom) is Symbol for monomial in size._terms for atom in monomial)
+
+
 def _minus(bound: int | None) -> int | None:
     return None if bound is None else -bound
 
@@ -234,7 +235,8 @@ def _unified(size: Expr) -> Size:
             kept = (sum(rests.values()), list(rests.values()), constant)
             other = (sum(others.values()), list(others.values()), n - 1 - constant)
             if other < kept:
-                mapping[atom] = whole + from_terms((m, 1) for m in rests) - (from_terms(others.items()) + n - 1 - constant) // n
+                both = from_terms((m, 1) for m in rests)
+                mapping[atom] = whole + both - (from_terms(others.items()) + n - 1 - constant) // n
             else:
                 mapping[atom] = whole + (from_terms(rests.items()) + constant) // n
     return substitute(size, mapping)
@@ -270,7 +272,7 @@ def _relaxed_low(size: Size, known: Mapping[Atom, Range]) -> int | None:
 
 
 def _relaxed(size: Size, known: Mapping[Atom, Range]) -> tuple[Size, int] | None:
-    """(something, n) with something <= n*size and one floor less; floors with a minus sign first, that step is tight."""
+    """(something, n) with something <= n*size and one floor less; floors with a minus sign go first: that is tight."""
     if type(size) is not Expr:
         return None
     for monomial, c in sorted(size.terms, key=lambda term: term[1] > 0):

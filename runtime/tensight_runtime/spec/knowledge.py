@@ -14,51 +14,28 @@ A `Knowledge` is immutable; it forks with the state for free, and `Knowledge.joi
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from math import gcd
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
-from tensight_runtime.spec.cond import NEGATED, Cond, by_range, decide
+from tensight_runtime.spec import witness
+from tensight_runtime.spec.cond import Cond
+from tensight_runtime.spec.division import rebuilt
+from tensight_runtime.spec.expr import from_terms, without
+from tensight_runtime.spec.learning import Learning, Quotient, decide_normal, divisors, meaning, normal_form
 from tensight_runtime.spec.size import (
-    FRESH,
     UNKNOWN,
     Atom,
     Expr,
-    FloorDiv,
-    Max,
-    Min,
     Range,
     Size,
     Symbol,
-    as_atom,
     as_size,
-    at_least,
     atoms,
     bounds,
-    floor_div,
-    from_terms,
-    lower,
     order,
-    rebuilt,
     substitute,
     symbols,
-    tightest,
-    upper,
-    without,
 )
-
-MAX_STEPS = 200  # of learning from one condition: what is still queued then stays an obligation
-MAX_OBLIGATIONS = 48  # more are not kept: to know less is always right
-
-
-class Quotient(NamedTuple):
-    """The key of a fresh symbol that stands for `of`, the quotient of a division that came out even on some path."""
-
-    of: Size
-
-    def __repr__(self) -> str:
-        return f"Quotient({self.of}, {[order(atom) for atom in sorted(symbols(self.of), key=order)]})"
 
 
 class Knowledge:
@@ -82,7 +59,7 @@ class Knowledge:
         normal = self._normal.get(size)
         if normal is None:
             try:
-                normal = _normal(size, self.rewrites, self.ranges)
+                normal = normal_form(size, self.rewrites, self.ranges)
             except ZeroDivisionError:  # it has no value on this path, so any form will do
                 normal = size
             self._normal[size] = normal
@@ -92,7 +69,7 @@ class Knowledge:
         """The verdict that holds for all values this path admits."""
         if isinstance(cond, bool):
             return cond
-        return _decide(cond.kind, self.normalize(cond.a), self.normalize(cond.b), self.ranges, self.obligations)
+        return decide_normal(cond.kind, self.normalize(cond.a), self.normalize(cond.b), self.ranges, self.obligations)
 
     def implies(self, cond: bool | Cond) -> bool:
         return self.decide(cond) is True
@@ -103,11 +80,20 @@ class Knowledge:
     def assume(self, cond: bool | Cond) -> Knowledge | None:
         """The path on which `cond` holds too: self if that is nothing new, None if it cannot hold."""
         verdict = self.decide(cond)
-        if verdict is not None:
-            return self if verdict else None
-        if cond.a is UNKNOWN or cond.b is UNKNOWN:
+        if verdict is False:
+            return None
+        if isinstance(cond, bool) or cond.a is UNKNOWN or cond.b is UNKNOWN:
             return self
-        return _Learning(self).learn(cond)
+        new = [Cond("!=", divisor, 0) for divisor in divisors(cond)]  # whoever asked has divided by them
+        new = [one for one in new if not self.implies(one)]
+        if verdict is None:
+            new.append(cond)
+        if not new:
+            return self
+        draft = Learning(self.rewrites, self.ranges, self.obligations)
+        if not draft.learn(new):
+            return None
+        return Knowledge(draft.rewrites, draft.ranges, tuple(draft.obligations))
 
     @staticmethod
     def join(a: Knowledge, b: Knowledge) -> Knowledge:
@@ -159,267 +145,13 @@ class Knowledge:
 
         They are distinct and neither 0 nor 1 as far as the facts allow.
         """
-        from tensight_runtime.spec import witness  # it builds on this module
-
         return witness.find(self, extra_symbols)
 
 
 Knowledge.EMPTY = Knowledge({}, {}, ())
 
 
-def meaning(size: Size) -> Size:
-    """`size` without fresh quotient symbols, in terms of what they stand for."""
-    return substitute(size, {s: meaning(s.key.of) for s in symbols(size) if isinstance(s.key, Quotient)})
-
-
-# --- learning ----------------------------------------------------------------------------------------------------------
-
-
-class _Contradiction(Exception):
-    pass
-
-
-class _Learning:
-    """A mutable draft of the next Knowledge, and a queue of conditions it still has to take in."""
-
-    def __init__(self, known: Knowledge):
-        self.rewrites = dict(known.rewrites)
-        self.ranges = dict(known.ranges)
-        self.obligations = list(known.obligations)
-        self.queue: deque[Cond] = deque()
-
-    def learn(self, cond: Cond) -> Knowledge | None:
-        self.queue.append(cond)
-        try:
-            for _ in range(MAX_STEPS):
-                if not self.queue:
-                    break
-                self._take(self.queue.popleft())
-        except (_Contradiction, ZeroDivisionError):  # a fact about x//0 says that this path is never taken
-            return None
-        for cond in self.queue:
-            self._keep(cond)
-        return Knowledge(self.rewrites, self.ranges, tuple(self.obligations))
-
-    def _take(self, cond: Cond) -> None:
-        kind, a, b = cond.kind, self._normal(cond.a), self._normal(cond.b)
-        verdict = _decide(kind, a, b, self.ranges, self.obligations)
-        if verdict is False:
-            raise _Contradiction
-        if verdict or a is UNKNOWN or b is UNKNOWN:
-            return
-        cond = Cond(kind, a, b)
-        if kind == "divides":
-            return self._divides(a, b, cond)
-        above = a - b if kind in ("==", "!=") else cond.not_negative()  # None for "not divides"
-        if type(above) is not Expr:
-            return self._keep(cond)
-        if kind == "==":
-            return self._equals_zero(above, cond)
-        if kind == "!=":
-            low, high = bounds(above, self.ranges)
-            if low == 0 or high == 0:
-                return self._ask(">=" if low == 0 else "<=", above, 1 if low == 0 else -1)
-            return self._keep(cond)
-        self._not_negative(above, cond)
-
-    def _equals_zero(self, size: Expr, cond: Cond) -> None:
-        size = self._primitive(size)
-        for q in dict.fromkeys(atom for monomial, _ in size.terms for atom in monomial):
-            if type(q) is FloorDiv and at_least(q.b, 0, self.ranges):  # x - d*(x//d) == r: then d divides x - r
-                for sign in (1, -1):
-                    rest = q.a + sign * size - q.b * as_size(q)
-                    if type(rest) is int and rest >= 0:
-                        self._ask("<", rest, q.b)
-                        return self._ask("divides", q.b, q.a - rest)
-        solvable = [
-            (type(m[0]) is not Symbol, getattr(m[0], "rank", FRESH), m[0], -c * (size - c * as_size(m[0])))
-            for m, c in size.terms
-            if len(m) == 1 and c in (1, -1)
-        ]
-        solvable = [s for s in solvable if s[2] not in atoms(s[3]) and s[3] is not UNKNOWN]
-        if solvable:
-            # the least worth keeping goes: a fresh name, a letter, a user's name (the later of two); last of all a floor,
-            # because x//4 no longer knows of W after x//2 -> W
-            best = min(s[:2] for s in solvable)
-            _, _, atom, value = max((s for s in solvable if s[:2] == best), key=lambda s: order(s[2]))
-            return self._rewrite(atom, value)
-        self._keep(cond)
-        ((monomial, c), *more) = size.terms
-        constant = size.terms[-1][1] if more and not more[-1][0] else 0
-        if len(more) == 1 and constant * c < 0:
-            self._factors_positive(monomial)
-
-    def _primitive(self, size: Expr) -> Expr:
-        """Without factors that cannot be 0."""
-        divisor = gcd(*(c for _, c in size.terms))
-        common = [atom for atom in dict.fromkeys(size.terms[0][0]) if at_least(as_size(atom), 1, self.ranges)]
-        while True:
-            shared = tuple(atom for atom in common if all(atom in monomial for monomial, _ in size.terms))
-            if not shared and divisor == 1:
-                return size
-            size = from_terms((without(m, shared), c // divisor) for m, c in size.terms)
-            divisor = 1
-
-    def _not_negative(self, size: Expr, cond: Cond) -> None:
-        terms = [term for term in size.terms if term[0]]
-        if len(terms) == 1:
-            (monomial, c), constant = terms[0], size._terms.get((), 0)
-            if len(monomial) == 1:
-                if c > 0:
-                    return self._at_least(monomial[0], -(constant // c))
-                return self._at_most(monomial[0], constant // -c)
-            if c > 0 and constant < 0:
-                self._factors_positive(monomial)
-            return self._keep(cond)
-        self._keep(cond)
-        for monomial, c in terms:
-            if len(monomial) == 1 and type(monomial[0]) is Symbol:
-                _, most = bounds(size - c * as_size(monomial[0]), self.ranges)
-                if most is not None:
-                    self._ask(">=", as_size(monomial[0]) * c, -most)
-
-    def _at_least(self, atom: Atom, low: int) -> None:
-        if type(atom) is FloorDiv and at_least(atom.b, 0, self.ranges):
-            return self._ask(">=", atom.a, atom.b * low)
-        if type(atom) is Min:
-            for part in atom.parts:
-                self._ask(">=", part, low)
-            return
-        self._bound(atom, (low, None))
-
-    def _at_most(self, atom: Atom, high: int) -> None:
-        if type(atom) is FloorDiv and at_least(atom.b, 0, self.ranges):
-            return self._ask("<", atom.a, atom.b * (high + 1))
-        if type(atom) is Max:
-            for part in atom.parts:
-                self._ask("<=", part, high)
-            return
-        self._bound(atom, (None, high))
-
-    def _factors_positive(self, monomial: Iterable[Atom]) -> None:
-        """A product of sizes that is not 0."""
-        if all(at_least(as_size(atom), 0, self.ranges) for atom in monomial):
-            for atom in dict.fromkeys(monomial):
-                self._ask(">=", as_size(atom), 1)
-
-    def _divides(self, d: Size, n: Size, cond: Cond) -> None:
-        if type(n) is not Expr or type(d) is Expr and not at_least(d, 1, self.ranges):
-            self._keep(cond)
-            if type(d) is Expr and at_least(d, 0, self.ranges):  # n % d was computed, so d is not 0
-                self._ask(">=", d, 1)
-            return
-        ((monomial, c), *more) = n.terms
-        if type(d) is int:
-            d = abs(d) // gcd(d, c) if not more else abs(d)
-        if more or len(monomial) != 1 or (type(d) is Expr and (c != 1 or type(as_atom(d)) is not Symbol)):
-            return self._keep(cond)
-        atom = monomial[0]
-        if type(atom) is Symbol:
-            of = meaning(as_size(atom)) // meaning(d)
-            if type(of) is not Expr:
-                return self._keep(cond)
-            low = 0 if atom.low is not None and atom.low >= 0 else None
-            quotient = as_size(Symbol(str(of), Quotient(of), low, FRESH))
-        else:
-            quotient = floor_div(as_size(atom), d, self.ranges)
-        value = d * quotient
-        if atom in atoms(value) or value is UNKNOWN:
-            return self._keep(cond)
-        self._rewrite(atom, value)
-
-    def _rewrite(self, atom: Atom, value: Size) -> None:
-        low, high = bounds(as_size(atom), self.ranges)
-        self.ranges.pop(atom, None)
-        self.rewrites[atom] = value
-        self._ask_range(value, low, high)
-        if type(atom) is FloorDiv and type(value) is int and at_least(atom.b, 0, self.ranges):
-            self._ask(">=", atom.a, atom.b * value)
-            self._ask("<", atom.a, atom.b * (value + 1))
-        self._changed(atom)
-
-    def _bound(self, atom: Atom, new: Range) -> None:
-        self.ranges[atom] = tightest(self.ranges.get(atom, (None, None)), new)
-        low, high = bounds(as_size(atom), self.ranges)
-        if low is not None and low == high:
-            self._ask("==", as_size(atom), low)
-        self._changed(atom)
-
-    def _changed(self, atom: Atom) -> None:
-        """Brings all facts into the form they have now that `atom` has a rewrite or range; where that may decide, asks."""
-        for left, right in list(self.rewrites.items()):
-            if left is not atom and atom in atoms(as_size(left)):
-                del self.rewrites[left]
-                self._ask("==", as_size(left), right)
-            else:
-                self.rewrites[left] = self._normal(right)
-        for bounded, (low, high) in list(self.ranges.items()):
-            if bounded is not atom and atom in atoms(as_size(bounded)):
-                del self.ranges[bounded]
-                self._ask_range(as_size(bounded), low, high)
-        touched = [cond for cond in self.obligations if atom in atoms(cond.a) or atom in atoms(cond.b)]
-        self.obligations = [cond for cond in self.obligations if cond not in touched]
-        self.queue.extend(touched)
-
-    def _ask_range(self, size: Size, low: int | None, high: int | None) -> None:
-        if low is not None:
-            self._ask(">=", size, low)
-        if high is not None:
-            self._ask("<=", size, high)
-
-    def _normal(self, size: Size) -> Size:
-        return _normal(size, self.rewrites, self.ranges)
-
-    def _ask(self, kind: str, a: Size, b: Size) -> None:
-        self.queue.append(Cond(kind, a, b))
-
-    def _keep(self, cond: Cond) -> None:
-        if cond not in self.obligations and len(self.obligations) < MAX_OBLIGATIONS:
-            self.obligations.append(cond)
-
-
-# --- helpers -----------------------------------------------------------------------------------------------------------
-
-
-def _normal(size: Size, rewrites: Mapping[Atom, Size], ranges: Mapping[Atom, Range]) -> Size:
-    for _ in range(8):  # a rewritten floor may be, or contain, another one's left side
-        new = substitute(size, rewrites, ranges)
-        if new is UNKNOWN or new == size:  # too large a form is no better than the old one
-            break
-        size = new
-    return size
-
-
-def _decide(kind: str, a: Size, b: Size, ranges: Mapping[Atom, Range], obligations: Iterable[Cond]) -> bool | None:
-    """The verdict on normal forms, by ranges and then by what follows from one obligation."""
-    verdict = decide(kind, a, b, ranges)
-    if verdict is not None or not obligations or a is UNKNOWN or b is UNKNOWN:
-        return verdict
-    if kind in ("!=", "not divides"):
-        verdict = _decide(NEGATED[kind], a, b, ranges, obligations)
-        return None if verdict is None else not verdict
-    asked = Cond(kind, a, b)
-    for known in obligations:
-        if known == asked or known == asked.negate():
-            return known == asked
-    if kind == "divides":
-        # d divides n iff it divides n - m, where it is known to divide m
-        alike = (decide(kind, a, b - known.b, ranges) for known in obligations if known.kind == kind and known.a == a)
-        return next((verdict for verdict in alike if verdict is not None), None)
-    difference = a - b
-    low, high = None, None
-    for known in obligations:
-        above = known.not_negative()
-        if above is not None:  # difference = (difference - above) + above >= difference - above
-            low, high = tightest(
-                (low, high), (lower(difference - above, ranges), upper(difference + above, ranges))
-            )
-        if known.kind == "==":
-            zero = known.a - known.b
-            low, high = tightest((low, high), (lower(difference + zero, ranges), upper(difference - zero, ranges)))
-        if known.kind == "!=" and kind == "==" and difference in (known.a - known.b, known.b - known.a):
-            return False
-    return by_range(kind, (low, high))
+# --- helpers --------------------------------------------------------------------------------------------------------
 
 
 def _common(a: Knowledge, b: Knowledge) -> Iterator[Cond]:
@@ -443,8 +175,7 @@ def _common(a: Knowledge, b: Knowledge) -> Iterator[Cond]:
 
 def _defined(cond: Cond, known: Knowledge) -> bool:
     """Whether no division in it is by 0: what holds wherever it is defined may be undefined on the other path."""
-    divisors = (atom.b for atom in atoms(cond.a) | atoms(cond.b) if type(atom) is FloorDiv)
-    return all(known.implies(Cond(">=", divisor, 1)) for divisor in divisors)
+    return all(known.implies(Cond("!=", divisor, 0)) for divisor in divisors(cond))
 
 
 def _divisor(atom: Atom, value: Size) -> Size | None:

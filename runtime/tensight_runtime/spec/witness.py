@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import isqrt
+from typing import TYPE_CHECKING
 
 from tensight_runtime.spec.cond import Cond
-from tensight_runtime.spec.knowledge import Knowledge, Quotient, meaning
-from tensight_runtime.spec.size import Expr, Size, Symbol, as_atom, as_size, evaluate, order, substitute, symbols
+from tensight_runtime.spec.learning import Quotient, meaning
+from tensight_runtime.spec.size import Expr, Symbol, as_atom, as_size, evaluate, order, symbols
+
+if TYPE_CHECKING:
+    from tensight_runtime.spec.knowledge import Knowledge
 
 MAX_TRIES = 20_000  # numbers put in place of a symbol
 SPAN = 64  # consecutive numbers tried for a symbol, besides the divisors of the constants it has to do with
 
 
 def find(known: Knowledge, extra_symbols: Iterable[Symbol] = ()) -> dict[Symbol, int] | None:
-    """Small numbers for all symbols the path mentions, distinct and neither 0 nor 1 where it can be, None if none is found."""
+    """Small numbers for all symbols the path mentions, distinct and neither 0 nor 1 where it can be."""
     search = _Search(known, extra_symbols)
     return search.run(strict=True) or search.run(strict=False)
 
@@ -24,16 +28,12 @@ class _Search:
         self.known = known
         self.derived = {atom: size for atom, size in known.rewrites.items() if type(atom) is Symbol}
         facts = list(known.facts())
-        mentioned = set(extra_symbols)
-        for size in (*self.derived.values(), *(size for cond in facts for size in (cond.a, cond.b))):
-            mentioned |= symbols(size)
-        mentioned |= self.derived.keys()
-        quotients = [symbol for symbol in mentioned if isinstance(symbol.key, Quotient)]
-        for quotient in quotients:
+        mentioned = {*extra_symbols, *self.derived}.union(*map(symbols, self.derived.values()), *map(_symbols, facts))
+        for quotient in [symbol for symbol in mentioned if isinstance(symbol.key, Quotient)]:
             facts.append(Cond("==", as_size(quotient), meaning(as_size(quotient))))
-            mentioned |= symbols(facts[-1].b)
+            mentioned |= _symbols(facts[-1])
         facts += [Cond(">=", as_size(symbol), symbol.low) for symbol in self.derived if symbol.low is not None]
-        self.conditions = [Cond(cond.kind, self._free(cond.a), self._free(cond.b)) for cond in facts]
+        self.needs = {cond: self._free(_symbols(cond)) for cond in facts}
         self.plan = self._plan(mentioned - self.derived.keys())
 
     def run(self, strict: bool) -> dict[Symbol, int] | None:
@@ -43,12 +43,13 @@ class _Search:
         self.used: list[int] = []
         return self.env if self._settle(0) and self._place(1) else None
 
-    def _free(self, size: Size) -> Size:
-        return substitute(size, self.derived)
+    def _free(self, mentioned: Iterable[Symbol]) -> frozenset[Symbol]:
+        """The symbols to choose, instead of those that follow."""
+        return frozenset().union(*(symbols(self.derived[s]) if s in self.derived else {s} for s in mentioned))
 
     def _plan(self, free: set[Symbol]) -> list[tuple[Symbol | None, list[Symbol], list[Cond]]]:
         """The order of placing, symbols of small conditions first; with each, what can be computed and tested then."""
-        needs = {cond: symbols(cond.a) | symbols(cond.b) for cond in self.conditions}
+        needs = self.needs
         waiting = sorted(self.derived, key=order)
         placed: list[Symbol | None] = [None]
         for cond in sorted(needs, key=lambda cond: (len(needs[cond]), str(cond))):
@@ -109,11 +110,15 @@ class _Search:
 
     def _divisors(self, symbol: Symbol) -> set[int]:
         found = set()
-        for cond in self.conditions:
-            if symbol in symbols(cond.a) | symbols(cond.b):
+        for cond, needed in self.needs.items():
+            if symbol in needed:
                 for size in (cond.a, cond.b):
                     constant = abs(dict(size.terms).get((), 0) if type(size) is Expr else size)
                     if constant < 1_000_000:
                         small = [d for d in range(1, isqrt(constant) + 1) if constant % d == 0]
                         found.update(small, (constant // d for d in small))
         return found
+
+
+def _symbols(cond: Cond) -> frozenset[Symbol]:
+    return symbols(cond.a) | symbols(cond.b)

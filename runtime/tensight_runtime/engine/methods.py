@@ -1,0 +1,111 @@
+"""Tensor's operators and methods, installed from the table; and torch's functions, made from it.
+
+Nothing here knows an operator by name: what is a method, an in-place method or an operator of Python follows from the public
+names that were declared, "Tensor.add", "Tensor.add_", "Tensor.__add__".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from tensight_runtime.engine.apply import call, call_op
+from tensight_runtime.engine.plan import Entry
+from tensight_runtime.engine.tensor import Tensor, from_array
+from tensight_runtime.ops import PROPERTIES, table
+from tensight_runtime.spec.op import InPlace, Op
+
+
+def install() -> None:
+    """Give Tensor everything the table declares under "Tensor."; what the class has itself stays."""
+    Tensor.dispatch = lambda self, op, args, kwargs: call_op(op, args, kwargs)
+    own = set(Tensor.__dict__)
+    for name, overloads in table().members("Tensor").items():
+        if name in own and name not in ("__hash__",):
+            continue
+        setattr(Tensor, name, _member(name, overloads))
+    for name, overloads in _written_in_place().items():
+        if name not in Tensor.__dict__:
+            setattr(Tensor, name, _member(name, overloads))
+    if "__eq__" in Tensor.__dict__:
+        Tensor.__hash__ = lambda self: id(self)
+
+
+def function(name: str) -> Callable | None:
+    """torch's function of this public name ("torch.nn.functional.relu"), None if the table has none."""
+    overloads = table().lookup(name)
+    if not overloads:
+        return None
+    label = name.rpartition(".")[2]
+    entry = Entry(label, overloads)
+
+    def torch_function(*args, **kwargs):
+        return call(entry, args, kwargs)
+
+    torch_function.__name__ = torch_function.__qualname__ = label
+    torch_function.__module__ = name.rpartition(".")[0]
+    torch_function.__doc__ = _doc(overloads)
+    return torch_function
+
+
+def _member(name: str, overloads: tuple[Op | InPlace, ...]) -> object:
+    dunder = name.startswith("__") and name.endswith("__")
+    entry = Entry(name.strip("_") if dunder else name, overloads, method=True)
+    if name in PROPERTIES:
+        return property(lambda self: call(entry, (self,), {}), doc=_doc(overloads))
+    if dunder and name not in ("__getitem__", "__setitem__"):
+        method = _operator(entry)
+    else:
+        method = _method(entry)
+    method.__name__ = name
+    method.__qualname__ = f"Tensor.{name}"
+    method.__doc__ = _doc(overloads)
+    return method
+
+
+def _written_in_place() -> dict[str, tuple[InPlace, ...]]:
+    """`a += b` where `a + b` exists in place: `__iadd__` from `__add__`."""
+    members = table().members("Tensor")
+    derived = {}
+    for name in _AUGMENTED:
+        overloads = members.get(f"__{name}__", ())
+        if overloads and all(isinstance(op, Op) and op.inplace for op in overloads):
+            derived[f"__i{name}__"] = tuple(InPlace(op) for op in overloads)
+    return derived
+
+
+_AUGMENTED: Final = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
+
+
+def _method(entry: Entry) -> Callable:
+    def method(self, *args, **kwargs):
+        return call(entry, (self, *args), kwargs)
+
+    return method
+
+
+def _operator(entry: Entry) -> Callable:
+    """An operator of Python: operands it does not know are left to the other side."""
+
+    def operator(self, *args):
+        try:
+            return call(entry, (self, *args), {})
+        except TypeError:
+            if args and _foreign(args[0]):
+                if isinstance(args[0], np.ndarray) and args[0].dtype.kind in "biufc":
+                    return call(entry, (self, from_array(args[0])), {})
+                return NotImplemented
+            raise
+
+    return operator
+
+
+def _foreign(value: object) -> bool:
+    return not isinstance(value, (Tensor, int, float, complex))
+
+
+def _doc(overloads: tuple[Op | InPlace, ...]) -> str:
+    first = overloads[0]
+    return first.base.doc if isinstance(first, InPlace) else first.doc

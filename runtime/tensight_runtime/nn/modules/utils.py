@@ -1,0 +1,44 @@
+"""Sizes given as one number or one per dim."""
+
+from collections.abc import Iterable
+
+
+def _single(x):
+    return tuple(x) if isinstance(x, Iterable) else (x,)
+
+
+def _pair(x):
+    return tuple(x) if isinstance(x, Iterable) else (x, x)
+
+
+def _triple(x):
+    return tuple(x) if isinstance(x, Iterable) else (x, x, x)
+
+
+def _quadruple(x):
+    return tuple(x) if isinstance(x, Iterable) else (x, x, x, x)
+
+
+def _ntuple(n, name="parse"):
+    """A function that repeats a number n times and leaves a sequence alone."""
+
+    def parse(x):
+        return tuple(x) if isinstance(x, Iterable) else (x,) * n
+
+    parse.__name__ = name
+    return parse
+
+
+def _reverse_repeat_tuple(t, n):
+    """(1, 2), 2 -> (2, 2, 1, 1): how `F.pad` wants what a convolution calls padding."""
+    return tuple(x for x in reversed(t) for _ in range(n))
+
+
+def typename(o):
+    """The name torch's messages give to an object's type."""
+    if hasattr(o, "is_floating_point") and hasattr(o, "dtype"):
+        return o.type() if type(o).__name__ == "Tensor" else f"torch.nn.parameter.{type(o).__name__}"
+    kind = o if isinstance(o, type) else type(o)
+    if kind.__module__ in ("builtins", "__builtin__"):
+        return kind.__name__
+    return f"{kind.__module__}.{kind.__qualname__}".replace("tensight_runtime.", "torch.")
