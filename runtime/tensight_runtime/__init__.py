@@ -21,7 +21,8 @@ _HOMES = {
         "engine.layout": "strided sparse_coo sparse_csr contiguous_format preserve_format channels_last channels_last_3d layout "
                          "memory_format",
         "engine.modes": "no_grad enable_grad set_grad_enabled inference_mode",
-        "engine.state": "is_grad_enabled is_inference_mode_enabled get_default_dtype set_default_dtype get_default_device",
+        "engine.state": "is_grad_enabled is_inference_mode_enabled is_autocast_enabled get_default_dtype "
+                        "set_default_dtype get_default_device",
         "engine.random": "Generator default_generator seed initial_seed",
         "engine.printing": "set_printoptions",
         "engine.serialization": "save load",

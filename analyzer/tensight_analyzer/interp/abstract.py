@@ -109,7 +109,8 @@ class AbstractDomain(Tensors, Autograd):
 
     def choose_overload(self, function: OpFunction, args: tuple, kwargs: dict) -> tuple[Op | InPlace, list] | None:
         """The first overload whose kinds admit the arguments; an unknown operand that fits only one is refined."""
-        open_ones = []
+        open_ones: list = []
+        self.ambiguous = open_ones
         for op in function.ops:
             base = op.base if isinstance(op, InPlace) else op
             bound = base.bind(args, kwargs)
@@ -130,9 +131,8 @@ class AbstractDomain(Tensors, Autograd):
     def no_overload(self, function: OpFunction, args: tuple, kwargs: dict, at) -> object:
         """Nothing fits, or too much does: the result is unknown; a tensor if all overloads return one."""
         self.machine.uncertain += 1
-        kinds = {(op.base if isinstance(op, InPlace) else op).returns for op in function.ops}
-        outs = {len((op.base if isinstance(op, InPlace) else op).outs) for op in function.ops}
-        if kinds == {"tensor"} and outs == {0}:
+        fitting = [op.base if isinstance(op, InPlace) else op for op, _ in self.ambiguous]
+        if fitting and all(op.returns == "tensor" and not op.outs for op in fitting):
             return self.make(Fact(None, None, None, None, None, None))
         return Unknown(f"{function.name} with arguments nobody knows")
 
@@ -302,7 +302,7 @@ class AbstractDomain(Tensors, Autograd):
 
             try:
                 alias = Selected(alias, base.index)([self.facts_of(v) for v in bound])
-            except (TypeError, AttributeError, RankUnknown):
+            except (TypeError, AttributeError, KeyError, RankUnknown):
                 alias = "maybe"
         return alias or "new"
 
@@ -335,8 +335,7 @@ class AbstractDomain(Tensors, Autograd):
         """An unknown size becomes a symbol: it equals itself, which is more than nothing."""
         if isinstance(size, UnknownSize):
             m = self.machine
-            m.serial += 1
-            return symbol("n", ("size", m.serial), 0, rank=0)
+            return m.fresh_int("n", 0)
         if isinstance(size, Expr):
             return self.machine.path.normalize(size)
         return size

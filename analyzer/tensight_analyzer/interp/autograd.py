@@ -60,6 +60,8 @@ class Autograd:
                     return mode
                 if grad is None:
                     answer = None
+            if isinstance(value, Unknown) and value.python_type is None:
+                answer = None  # it may be a tensor
         return answer
 
     def make_node(self, base: Op, bound: list, result: TensorValue, at) -> Node:

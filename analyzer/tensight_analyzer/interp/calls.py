@@ -37,6 +37,7 @@ class Calls:
             if n.func.__class__ is ir.Name and n.func.id == "super" and not n.args:
                 func = Native("super", lambda machine, args, kwargs, at: machine.zero_super(frame))
         args, kwargs, open_ended = self.arguments(n, frame)
+        self.here = n
         if open_ended:
             result = self.call_open(func, args, kwargs, (n, frame))
         else:

@@ -59,7 +59,7 @@ class Expressions:
         if value is not MISSING and value is not UNBOUND:
             return value
         code = frame.code
-        if code is None or name not in code.global_names:
+        if code.__class__ is not ir.Code or name not in code.global_names:
             outer = frame.parent
             while outer is not None:
                 value = outer.locals.get(name, MISSING)
@@ -199,7 +199,7 @@ class Expressions:
     def emit_yield(self, value: object, frame: Frame) -> None:
         if frame.yields is None:
             raise Unsupported("yield outside a function")
-        self.trail.set(frame.yields, "items", (*frame.yields["items"], value))
+        self.trail.set(frame.yields, "items", self.appended(frame.yields["items"], value))
 
     def eval_yieldfrom(self, n: ir.YieldFrom, frame: Frame) -> object:
         plan = self.iterate(self.eval(n.value, frame))
@@ -207,8 +207,9 @@ class Expressions:
             for item in plan:
                 self.emit_yield(item, frame)
         else:
-            self.emit_yield(plan.element, frame)
-            self.trail.set(frame.yields, "open", True)
+            items = frame.yields["items"]
+            known = [*items] if isinstance(items, tuple) else [items.element]
+            self.trail.set(frame.yields, "items", Seq(self.join_values([*known, plan.element]), self.fresh_int("len", 0)))
         return None
 
     def eval_opaque(self, n: ir.Opaque, frame: Frame) -> object:

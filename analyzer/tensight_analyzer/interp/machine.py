@@ -36,10 +36,13 @@ from tensight_analyzer.interp.values import (
     Seq,
     Unknown,
 )
-from tensight_analyzer.ir.nodes import Node
+from tensight_analyzer.ir.nodes import Node, Pass
 from tensight_runtime.ops import Table
 from tensight_runtime.spec.knowledge import Knowledge
 from tensight_runtime.spec.size import Expr, lower, symbol
+
+
+NOWHERE = Pass((0, 0, 0, 0))
 
 
 class Budget:
@@ -72,6 +75,7 @@ class Machine(
         self.tries: list[Target] = []
         self.notes: dict[str, int] = {}
         self.uncertain = 0
+        self.here: Node = NOWHERE  # the call being evaluated: where new symbols come from
         self.serial = 0
         self.modules: dict[str, object] = {}
         self.E = {kind: getattr(self, "eval_" + name) for kind, name in self.EXPRESSIONS.items()}
@@ -125,7 +129,7 @@ class Machine(
     def fresh_int(self, name: str = "", low: int | None = None) -> Expr:
         """A new symbolic int."""
         self.serial += 1
-        return symbol(name if name.isidentifier() else "n", ("fresh", self.serial), low, rank=0)
+        return symbol(name if name.isidentifier() else "n", (self.here.span, self.serial), low, rank=0)
 
     def fits_symbol(self, wide: object, new: object) -> bool:
         """Does a fresh symbol stand for `new` too?  Its lower bound must hold."""

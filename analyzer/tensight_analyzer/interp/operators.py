@@ -226,8 +226,13 @@ class Operators:
             answer = self.equal(a, b, at)
             if answer is not None:
                 return answer == (op == "==")
-            return Unknown("depends on the run", bool, test=Test("compare", a, (op, b)))
-        return Unknown("depends on the run", bool, test=Test("compare", a, (op, b)))
+            return self.undecided(op, a, b)
+        return self.undecided(op, a, b)
+
+    def undecided(self, op: str, a: object, b: object) -> Unknown:
+        """A comparison that depends on the run; with an operand that may be a tensor not even a bool."""
+        vague = any(isinstance(x, Unknown) and x.python_type is None for x in (a, b))
+        return Unknown("depends on the run", None if vague else bool, test=Test("compare", a, (op, b)))
 
     def compare_sizes(self, op: str, a: object, b: object) -> bool | Cond:
         if isinstance(a, UnknownSize) or isinstance(b, UnknownSize):

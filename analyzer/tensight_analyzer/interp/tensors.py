@@ -79,7 +79,7 @@ class Tensors:
         atom = _only_symbol(value)
         if atom is None or atom.rank >= 2:
             return value
-        better = symbol(name, ("named", atom.key), atom.low, rank=2)
+        better = symbol(name, atom.key, atom.low, rank=2)
         learned = m.path.assume(eq(value, better)) if isinstance(eq(value, better), Cond) else None
         if learned is None:
             return value
@@ -269,7 +269,7 @@ class Tensors:
     def letter(self, word: str, value: Unknown) -> Expr:
         m = self.machine
         m.serial += 1
-        return symbol(word, ("letter", m.serial), 0, rank=1)
+        return symbol(word, (m.here.span, m.serial), 0, rank=1)
 
     def tensor_by_attribute(self, value: Unknown, name: str) -> TensorValue | None:
         """Only tensors have this attribute."""

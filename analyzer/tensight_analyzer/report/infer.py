@@ -9,15 +9,35 @@ from tensight_analyzer.ir import nodes as ir
 from tensight_runtime.spec.device import Device
 from tensight_runtime.spec.dtype import DType
 from tensight_runtime.spec.fact import Fact
-from tensight_runtime.spec.size import Expr
+from tensight_runtime.spec.size import Expr, Symbol, as_size, substitute, symbols
 from tensight_runtime.spec.size import Unknown as UnknownSize
 
 MOST = 8  # alternatives of a place; more are one unknown
 EXPRESSIONS = (ir.Call, ir.BinOp, ir.UnaryOp, ir.Compare, ir.Subscript, ir.Attribute)
 
 
+class Names:
+    """Printed names of symbols: one name for one origin; a second origin of the same name gets a number."""
+
+    def __init__(self):
+        self.origins: dict[str, list] = {}
+
+    def __call__(self, symbol) -> str:
+        key = symbol.key[0] if isinstance(symbol.key, tuple) else symbol.key
+        known = self.origins.setdefault(symbol.name, [])
+        if (key, symbol.rank) not in known:
+            known.append((key, symbol.rank))
+        at = known.index((key, symbol.rank))
+        return symbol.name if at == 0 else f"{symbol.name}_{at + 1}"
+
+
+_names = Names()
+
+
 def records(places: list[Place]) -> Iterator[dict]:
     """The format of the ground truth's FORMAT.md."""
+    global _names
+    _names = Names()
     for place in places:
         if not place.facts:
             continue
@@ -106,7 +126,10 @@ def size(value: object) -> object:
         return int(value)
     if isinstance(value, UnknownSize):
         return None
-    return str(value) if isinstance(value, Expr) else None
+    if not isinstance(value, Expr):
+        return None
+    renamed = {s: as_size(Symbol(_names(s), s.key, s.low, s.rank)) for s in symbols(value)}
+    return str(substitute(value, renamed))
 
 
 def _is_size(item: object) -> bool:

@@ -73,3 +73,16 @@ def _set_grad_enabled(enabled: bool) -> None:
 
 def _set_inference_mode(enabled: bool) -> None:
     modes.inference = enabled
+
+
+def _autocast() -> dict | None:
+    return modes.autocast
+
+
+def _set_autocast(dtypes: dict | None) -> None:
+    modes.autocast = dtypes
+
+
+def is_autocast_enabled(device_type: str = "cuda") -> bool:
+    """Whether autocast is on for a device type."""
+    return modes.autocast is not None and device_type in modes.autocast
