@@ -313,7 +313,7 @@ class AbstractDomain(Tensors, Autograd):
             requires = False
         grad, leaf = requires, (None if requires is None else not requires)
         if isinstance(asked, bool) and asked:
-            grad, leaf = (True if self.machine.state["inference"] is False else False), True
+            grad, leaf = True, True
         elif isinstance(asked, (Unknown, Cond)):
             grad = None
         dims = fact.dims

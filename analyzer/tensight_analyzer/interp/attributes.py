@@ -312,9 +312,20 @@ class Attributes:
             return function.unit[0].name if isinstance(function, Function) else "torch"
         if name == "__call__":
             return value
+        if name == "__code__" and isinstance(function, Function):
+            return self.code_object(function)
         if name == "__wrapped__":
             return MISSING
         return Unknown(f"attribute {name} of a function") if name.startswith("__") else MISSING
+
+    def code_object(self, function: Function) -> Instance:
+        """`__code__`, as far as decorators look at it."""
+        names = tuple(p.name for p in function.code.params if p.kind not in ("args", "kwargs"))
+        flags = 32 * function.code.is_generator
+        return Instance(
+            self.trail.fields(co_flags=flags, co_varnames=names, co_argcount=len(names), co_name=function.name),
+            self.types["object"],
+        )
 
     def property_with(self, value: Property, name: str, function: object) -> Property:
         """`@x.setter`, `@x.getter`, `@x.deleter`."""

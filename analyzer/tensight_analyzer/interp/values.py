@@ -168,8 +168,10 @@ class ClassValue(Obj):
         self.name = name
         self.qualname = name
         self.bases = bases
-        self.native = native or next((b.native for b in bases if isinstance(b, ClassValue) and b.native), None)
-        self.new = new or next((b.new for b in bases if isinstance(b, ClassValue) and b.new), None)
+        kinds = (b.native for b in bases if isinstance(b, ClassValue) and b.native not in (None, object))
+        self.native = native or next(kinds, None)
+        inherited = (b.new for b in bases if isinstance(b, ClassValue) and b.new and b.native is not object)
+        self.new = new or next(inherited, None)
         self.mro: tuple = (self, *_linearize(bases))
 
     def lookup(self, name: str) -> object:

@@ -14,7 +14,6 @@ from tensight_analyzer.ir.cursor import Dispatch, Scope, identifier, target_name
 from tensight_analyzer.ir.functions import FunctionLowering
 from tensight_analyzer.ir.strings import StringLowering
 
-
 _CONSTANTS = {"None": None, "True": True, "False": False}
 _SPINE = frozenset(("Attribute", "Call", "Subscript"))
 

@@ -1,7 +1,7 @@
 """libcst -> IR in one walk, positions included.
 
-libcst's tree does not say where its nodes are, and its metadata pass costs more than the parse.  But the tree holds each
-token of the text exactly once and in order; so does `source.tokens`, which knows where they are.  The walk keeps a
+libcst's tree does not say where its nodes are, and its metadata pass costs more than the parse.  But the tree holds
+each token of the text exactly once and in order; so does `source.tokens`, which knows where they are.  The walk keeps a
 cursor into the tokens and steps over them as it meets their nodes: a node spans from the token under the cursor at its
 start to the last one stepped over.  Whitespace and comments are never looked at.  That both go together is checked on
 the way (`expect`) and at the end of a chunk.

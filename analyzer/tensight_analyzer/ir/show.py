@@ -11,7 +11,7 @@ _INDENT = "  "
 
 
 def show(what: nodes.Node | Program) -> str:
-    """A node and everything below it, or a whole program; the spans of a program's nodes count from the file's start."""
+    """A node and everything below it, or a program; the lines of a program's nodes count from the start of the file."""
     lines: list[str] = []
     if isinstance(what, nodes.Node):
         _show(what, "", 0, 0, lines)

@@ -228,6 +228,11 @@ def is_grad(m, args, kwargs, at):
     return Unknown("the grad mode", bool) if mode is None else mode
 
 
+def is_inference(m, args, kwargs, at):
+    mode = m.state["inference"]
+    return Unknown("the inference mode", bool) if mode is None else mode
+
+
 def set_inference(m, args, kwargs, at):
     flag = m.resolve(args[0])
     m.trail.set(m.state, "inference", flag if isinstance(flag, bool) else None)
@@ -335,7 +340,7 @@ FUNCTIONS = {
         "get_rng_state": rng_state, "set_rng_state": nothing, "save": save, "load": load, "compile": transparent,
         "set_printoptions": nothing, "use_deterministic_algorithms": nothing, "set_num_threads": nothing,
         "set_float32_matmul_precision": nothing, "get_num_threads": unknown_of(int), "finfo": finfo, "iinfo": iinfo,
-        "Generator": make_generator, "set_default_tensor_type": nothing, "is_inference_mode_enabled": unknown_of(bool),
+        "Generator": make_generator, "set_default_tensor_type": nothing, "is_inference_mode_enabled": is_inference,
         "typename": unknown_of(str), "is_deterministic_algorithms_enabled": unknown_of(bool),
     },
     "torch.autograd": {"grad": grad, "backward": autograd_backward},
@@ -365,7 +370,7 @@ FUNCTIONS = {
 }  # fmt: skip
 ENGINE = {
     "_set_grad_enabled": set_grad, "is_grad_enabled": is_grad, "_set_inference_mode": set_inference,
-    "is_inference_mode_enabled": unknown_of(bool), "set_default_dtype": set_default_dtype,
+    "is_inference_mode_enabled": is_inference, "set_default_dtype": set_default_dtype,
 }  # fmt: skip
 LAZY = {
     "no_grad": "modes", "enable_grad": "modes", "set_grad_enabled": "modes", "inference_mode": "modes",
@@ -420,8 +425,7 @@ def name_in(public: str, name: str, machine) -> object | None:
 
 def module_contents(name: str, machine) -> dict | None:
     """The globals a natively modelled module of torch starts with."""
-    if machine.types["device"].new is None:
-        machine.types["device"].new = make_device
+    machine.types["device"].new = make_device
     return {"__name__": name}
 
 

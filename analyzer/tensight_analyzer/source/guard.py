@@ -49,9 +49,9 @@ def split(text: str) -> list[Piece]:
 
 # -- splitting ---------------------------------------------------------------------------------------------------------
 
-_STRONG = re.compile(r"(?:def|class|import|from|async[ \t]+def)\b|@|if[ \t]+__name__\b")
+_STRONG = re.compile(r"\f?(?:(?:def|class|import|from|async[ \t]+def|if[ \t]+__name__)\b|@)")
 _BLOCK = re.compile(r"\n(?=(?:async[ \t]+)?def[ \t]+\w|class[ \t]+\w|@\w)")
-_COMMENT = re.compile(r"#[^\n]*\s*")
+_COMMENT = re.compile(r"\f?#[^\n]*\s*")
 _CONTINUES = re.compile(r"\f?(?:[)\]}]|(?:else|elif|except|finally)\b)")
 _MARK = re.compile(
     r'"""(?:[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+""")?+'
@@ -76,7 +76,7 @@ def _statement_starts(text: str) -> list[int]:
     for start in lines:
         if start != blank_until:
             comments = None  # an indented line came in between
-        c = text[start : start + 1]
+        c = text[start : start + 2].lstrip("\f")[:1]
         if c == "#":
             if comments is None:
                 comments = start
@@ -125,8 +125,9 @@ def _outer_lines(text: str) -> list[int]:
                 block = _BLOCK.search(text, s)
                 restart = block.start() if block else None
                 break
-        else:
-            lines += inside
+        lines += inside
+        inside.clear()
+        depth = 0
         pos = restart
     return lines
 
@@ -267,11 +268,18 @@ def bound_names(tokens: Tokens, first: int, last: int) -> tuple[str, ...]:
     return tuple(name for name in names if not iskeyword(name))
 
 
+_BLOCK_WORDS = frozenset("if elif else while for try except finally with case".split())
+
+
 def _bound_by(words: list[str]) -> Iterator[str]:
     head = words[0] if words else ""
-    if head in ("if", "else", "elif", "while", "for", "try", "finally"):
-        colon = words.index(":") + 1 if ":" in words else len(words)
-        yield from _bound_by(words[colon:])
+    if head in _BLOCK_WORDS and ":" in words:
+        colon = words.index(":")
+        yield from _bound_by(words[colon + 1 :])
+        words = words[:colon]
+    if head == "case":
+        yield from _targets(words[1:])
+        return
     if head in ("def", "class"):
         yield from (w for w in words[1:2] if w.isidentifier())
         return
@@ -313,7 +321,7 @@ def _targets(words: list[str]) -> Iterator[str]:
         elif word == ":":
             return
         elif not squares and word.isidentifier() and words[i - 1 : i] != ["."]:
-            if words[i + 1 : i + 2] not in (["."], ["["], ["("]):
+            if words[i + 1 : i + 2] not in (["."], ["["], ["("], ["="]):
                 yield word
 
 

@@ -101,9 +101,7 @@ def units(text: str, encoding: str) -> int:
 def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_lines: int = MAX_LINES) -> str:
     """The characters of a source file, without a byte order mark; line ends are kept as they are."""
     if len(data) > max_bytes:
-        raise SourceError(
-            f"the file has {len(data):,} bytes, more than the limit of {max_bytes:,}: exclude it, or split it"
-        )
+        raise SourceError(f"the file has {len(data):,} bytes, the limit is {max_bytes:,}: exclude it, or split it")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise SourceError("the file is encoded in UTF-16, which Python does not accept: save it as UTF-8")
     if 0 in data:
@@ -111,7 +109,9 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_lines: int = MAX_LINE
     text = _decoded(data)
     lines = text.count("\n") + text.count("\r") - text.count("\r\n")
     if lines > max_lines:
-        raise SourceError(f"the file has {lines:,} lines, more than the limit of {max_lines:,}: exclude it, or split it")
+        raise SourceError(
+            f"the file has {lines:,} lines, more than the limit of {max_lines:,}: exclude it, or split it"
+        )
     return text
 
 
@@ -123,7 +123,9 @@ def _decoded(data: bytes) -> str:
     try:
         codec = codecs.lookup(name)
     except LookupError:
-        raise SourceError(f"unknown encoding {name!r} in the coding comment: correct it, or save the file as UTF-8") from None
+        raise SourceError(
+            f"unknown encoding {name!r} in the coding comment: correct it, or save the file as UTF-8"
+        ) from None
     if marked and codec.name != "utf-8":
         raise SourceError(
             f"the file starts with a UTF-8 byte order mark but its coding comment says {name!r}: remove one of the two"

@@ -57,13 +57,12 @@ def scan(text: str) -> Tokens:
     return _Scanner(text).run()
 
 
-STATEMENT_WORDS = (
-    "def class return import while with try raise assert del pass break continue global nonlocal elif except finally"
-)
-
 # A line inside brackets that starts with one of these words proves that a bracket was never closed: none of them can
 # occur in an expression.
-_STATEMENT = re.compile(r"[ \t\f]*(?:(?:%s)\b|async[ \t]+def\b)" % "|".join(STATEMENT_WORDS.split()))
+_STATEMENT = re.compile(
+    r"[ \t\f]*(?:async[ \t]+def|def|class|return|import|while|with|try|raise|assert|del|pass|break|continue|global"
+    r"|nonlocal|elif|except|finally)\b"
+)
 _BLOCK = re.compile(r"[ \t\f]*(?:@\w|(?:async[ \t]+)?def[ \t]+\w|class[ \t]+\w)")
 _INDENT = re.compile(r"[ \t\f]*")
 
@@ -86,7 +85,7 @@ def _body(quote: str) -> str:
 
 
 _QUOTES = ('"""', "'''", '"', "'")
-_STRING = r"(?:[rRuUbB]|[bB][rR]|[rR][bB])?(?:%s)" % "|".join(q + _body(q) for q in _QUOTES)
+_STRING = "(?:[rRuUbB]|[bB][rR]|[rR][bB])?(?:" + "|".join(q + _body(q) for q in _QUOTES) + ")"
 _TEMPLATE = r"(?:[fFtT][rR]?|[rR][fFtT])(?:\"\"\"|'''|\"|')"
 _OPEN_STRING = r"[rRbBuU]{0,2}(?:\"\"\"|'''|\"|')"
 

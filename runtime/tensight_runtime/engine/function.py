@@ -17,6 +17,7 @@ class FunctionCtx(Node):
     """What `forward` and `backward` share; it is the node of the results too."""
 
     materialize_grads = True
+    out_metas: tuple = ()
     needs_input_grad: tuple[bool, ...] = ()
     _to_save: tuple = ()
     _saved: list | None = None

@@ -47,4 +47,4 @@ class iinfo:
         self.min = -(2 ** (dtype.bits - 1)) if dtype.signed else 0
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

@@ -9,24 +9,32 @@ from __future__ import annotations
 import numpy as np
 
 from tensight_runtime.engine import arrays
+from tensight_runtime.engine.kernel import run_kernel
 from tensight_runtime.engine.node import Node, edge_of, sequence, short_name
+from tensight_runtime.engine.recipe import node_class
+from tensight_runtime.engine.recording import record, required_bits
 from tensight_runtime.engine.state import modes
 from tensight_runtime.engine.tensor import Tensor, wrap
 
 
 def run_inplace(plan, values: list) -> Tensor:
     """Run an operator that writes into one of its operands and returns it."""
-    from tensight_runtime.engine.apply import _composite, _required, record, run_kernel
-
     target: Tensor = values[plan.target]
-    required = _required(plan, values) if modes.grad else 0
+    if plan.writes and target._base is None and not target._inference:
+        if not modes.grad or not (target._requires or required_bits(plan, values)):
+            return _write(plan, values, target)
+    if plan.inplace and plan.alias != "new":
+        return _become_view(plan, values, target)
+    required = required_bits(plan, values) if modes.grad else 0
     requires = modes.grad and (bool(required) or target.requires_grad)
-    check_inplace(target, requires)
+    base = target._base
+    check_inplace(target, requires or (modes.grad and base is not None and base.requires_grad))
     if plan.inplace and target._vc is not None:
         _check_overlap(plan, values, target)
     extras: tuple = ()
     if plan.op.composite:
-        result = _composite(plan, values)
+        positional = values if plan.count is None else values[: plan.count]
+        result = plan.kernel(*positional, **{name: values[at] for name, at in plan.keywords})
         target._array[...] = arrays.cast(result._array, target._meta.dtype)
         target._bump()
         if result._requires:
@@ -47,19 +55,49 @@ def run_inplace(plan, values: list) -> Tensor:
         if bumps:
             values[at]._bump()
     if requires and target._meta.dtype.category >= 2:
-        _record_write(plan, before, required, target, extras, record)
+        _record_write(plan, before, required, target, extras)
     elif plan.grad_at is not None and values[plan.grad_at]:
         target.requires_grad_()
     return target
 
 
-def _record_write(plan, before: list, required: int, target: Tensor, extras: tuple, record) -> None:
+def _write(plan, values: list, target: Tensor) -> Tensor:
+    """Kernel and write, without history."""
+    array = target._array
+    if array.base is not None and not arrays.writable(array):
+        raise RuntimeError(OVERLAP)
+    if target._vc is not None:
+        _check_overlap(plan, values, target)
+    found, _ = run_kernel(plan, values)
+    if getattr(found, "dtype", None) is array.dtype:
+        array[...] = found
+    else:
+        array[...] = arrays.coerce(plan.xp, found, target._meta.dtype)
+    target._bump()
+    return target
+
+
+def _become_view(plan, values: list, target: Tensor) -> Tensor:
+    """`x.t_()`: an operator that gives a view changes how the tensor itself looks at its memory."""
+    from tensight_runtime.engine.apply import apply
+
+    check_inplace(target, modes.grad and target.requires_grad)
+    seen = apply(plan.op, values)
+    if seen is not target:
+        target._array, target._meta = seen._array, seen._meta
+        target._node, target._nr, target._requires = seen._node, seen._nr, seen._requires
+        if target._base is not None:
+            target._view = seen._view
+    target._bump()
+    target._seen = target._vc[0]
+    return target
+
+
+def _record_write(plan, before: list, required: int, target: Tensor, extras: tuple) -> None:
     """The node of the written tensor; where no gradient can come from, one that ends here."""
     stand_in = wrap(target._array, target._meta)
     stand_in._vc = target._vc
     if not (required and record(plan, before, required, (stand_in,), extras)):
-        from tensight_runtime.engine.recipe import node_class
-
         if not target.requires_grad:
             return
         node = node_class(plan.op.grad_name)()

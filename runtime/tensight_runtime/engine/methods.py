@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from tensight_runtime.engine.apply import call, call_op
+from tensight_runtime.engine.apply import call, call_op, one, two
 from tensight_runtime.engine.plan import Entry
 from tensight_runtime.engine.tensor import Tensor, from_array
 from tensight_runtime.ops import PROPERTIES, table
-from tensight_runtime.spec.op import InPlace, Op
+from tensight_runtime.spec.op import REQUIRED, InPlace, Op
 
 
 def install() -> None:
@@ -41,7 +41,14 @@ def function(name: str) -> Callable | None:
     label = name.rpartition(".")[2]
     entry = Entry(label, overloads)
 
+    alone, with_one = one(entry), two(entry)
+
     def torch_function(*args, **kwargs):
+        if not kwargs and args and isinstance(args[0], Tensor):
+            if len(args) == 1:
+                return alone(args[0])
+            if len(args) == 2:
+                return with_one(*args)
         return call(entry, args, kwargs)
 
     torch_function.__name__ = torch_function.__qualname__ = label
@@ -80,7 +87,14 @@ _AUGMENTED: Final = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "
 
 
 def _method(entry: Entry) -> Callable:
+    alone, with_one = one(entry), two(entry)
+
     def method(self, *args, **kwargs):
+        if not kwargs:
+            if not args:
+                return alone(self)
+            if len(args) == 1:
+                return with_one(self, args[0])
         return call(entry, (self, *args), kwargs)
 
     return method
@@ -88,18 +102,25 @@ def _method(entry: Entry) -> Callable:
 
 def _operator(entry: Entry) -> Callable:
     """An operator of Python: operands it does not know are left to the other side."""
+    if all(_positional(op) == 1 for op in entry.overloads):
+        return one(entry)
+    with_one = two(entry)
 
-    def operator(self, *args):
+    def operator(self, other):
         try:
-            return call(entry, (self, *args), {})
+            return with_one(self, other)
         except TypeError:
-            if args and _foreign(args[0]):
-                if isinstance(args[0], np.ndarray) and args[0].dtype.kind in "biufc":
-                    return call(entry, (self, from_array(args[0])), {})
-                return NotImplemented
-            raise
+            if not _foreign(other):
+                raise
+            if isinstance(other, np.ndarray) and other.dtype.kind in "biufc":
+                return with_one(self, from_array(other))
+            return NotImplemented
 
     return operator
+
+
+def _positional(op: Op | InPlace) -> int:
+    return sum(p.default is REQUIRED for p in op.params)
 
 
 def _foreign(value: object) -> bool:

@@ -35,7 +35,6 @@ class Node:
     versions: list[int] | None = None
     seq = 0
     width = 1  # how many results
-    out_metas: tuple[Meta | None, ...] = ()
     tensor_hooks: dict[int, OrderedDict] | None = None
     hooks: OrderedDict | None = None
     prehooks: OrderedDict | None = None
@@ -44,6 +43,8 @@ class Node:
     def apply(self, g: object) -> list[Tensor | None]:
         """The gradients along `edges`, given those of the results (a tuple if there are several)."""
         recipe = self.recipe
+        if recipe.simple_calls is not None:
+            return self._apply_simple(g, recipe)
         values = self.unpacked()
         values += recipe.constants
         if recipe.packs and type(g) is not tuple:
@@ -62,6 +63,37 @@ class Node:
                     for k, item in enumerate(grad):
                         if item is not None and metas[slot + k] is not None:
                             grads[slot + k] = item if item._meta is metas[slot + k] else fit(item, metas[slot + k])
+        return grads
+
+    def _apply_simple(self, g: Tensor, recipe) -> list[Tensor | None]:
+        """`apply` where each derivative gives one gradient of one tensor."""
+        values = self.saved
+        if values is None:
+            raise RuntimeError(SECOND_TIME)
+        versions = self.versions
+        if versions is None:
+            for k in recipe.tensor_slots:
+                counter = values[k]._vc
+                if counter is not None and counter[0]:
+                    self.unpacked()  # raises
+        if versions is not None or (recipe.out_slots and modes.grad):
+            values = self.unpacked()
+        if recipe.constants:
+            values = values + recipe.constants
+        metas = recipe.metas
+        grads: list = [None] * len(metas)
+        for derivative, reads, slot in recipe.simple_calls:
+            count = len(reads)
+            if count == 0:
+                grad = derivative(g)
+            elif count == 1:
+                grad = derivative(g, values[reads[0]])
+            else:
+                grad = derivative(g, *[values[i] for i in reads])
+            if grad is not None:
+                if getattr(grad, "_meta", None) is not metas[slot]:
+                    grad = fit(grad, metas[slot])
+                grads[slot] = grad
         return grads
 
     def unpacked(self) -> list:
@@ -101,6 +133,10 @@ class Node:
                 return self.name(), nr
         node = self.saved[slot].grad_fn
         return ("", 0) if node is None else (type(node).__name__, self.saved[slot]._nr)
+
+    @property
+    def out_metas(self) -> tuple[Meta, ...]:
+        return self.recipe.out_metas if self.recipe is not None else ()
 
     # -- torch's face -----------------------------------------------------------------------------------------------
 

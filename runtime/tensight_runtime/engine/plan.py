@@ -47,16 +47,25 @@ class Plan:
     """One way to run one operator."""
 
     __slots__ = (
-        "alias", "alias_of", "arranged", "bf16", "cacheable", "casts", "count", "device", "diff", "dtypes", "fast", "host",
-        "indexes", "inplace", "keywords", "kernel", "lists", "many", "meta", "metas", "moves", "mutated", "np_dtype", "op",
-        "recipes", "result", "rng_at", "grad_at", "singles", "tail", "target", "xp", "views", "aliases",
+        "alias", "alias_of", "aliases", "arranged", "bf16", "bits", "cacheable", "casts", "checked", "count", "device", "diff",
+        "direct", "dtypes", "fast", "grad_at", "looks", "no_keywords", "spread_at", "host", "indexes", "inplace", "keyword_at", "keywords", "kernel", "lists", "many",
+        "meta", "metas", "moves", "mutated", "np_dtype", "op", "recipes", "result", "rng_at", "singles", "tail", "target",
+        "template", "views", "writes", "xp",
     )  # fmt: skip
 
     def values(self, args: Sequence, kwargs: dict) -> list:
         """The bound arguments of a call of this plan's kind."""
         if self.arranged:
             return [*args, *self.tail]
-        return self.op.bind(args, kwargs)
+        if self.spread_at is not None:
+            return [*args[: self.spread_at], *self.template[self.spread_at :]]
+        if self.keyword_at is None:
+            return self.op.bind(args, kwargs)
+        values = list(self.template)
+        values[: len(args)] = args
+        for at, value in zip(self.keyword_at, kwargs.values(), strict=True):
+            values[at] = value
+        return values
 
 
 def prepare(entry: Entry, args: Sequence, kwargs: dict) -> tuple[Plan, list]:
@@ -73,6 +82,13 @@ def prepare(entry: Entry, args: Sequence, kwargs: dict) -> tuple[Plan, list]:
             count = len(args)
             plan.tail = tuple(values[count:])
             plan.arranged = not kwargs and not _spread(op, args)
+            if not kwargs and _spread(op, args) and not plan.lists and all(type(a) is int for a in args[op.index[op.varargs] :]):
+                plan.spread_at = op.index[op.varargs]
+                plan.template = tuple(values)
+            plan.direct = plan.fast and plan.arranged and not plan.casts
+            if kwargs and not _spread(op, args) and all(name in op.index for name in kwargs):
+                plan.keyword_at = tuple(op.index[name] for name in kwargs)
+                plan.template = tuple(values)
             return plan, values
     raise no_fit(entry, args, kwargs)
 
@@ -84,10 +100,13 @@ def make_plan(overload: Op | InPlace, values: list) -> Plan:
     plan.op = op
     plan.inplace = isinstance(overload, InPlace)
     plan.cacheable, plan.arranged, plan.tail = True, True, ()
+    plan.direct = plan.checked = False
+    plan.keyword_at = plan.template = plan.spread_at = None
+    plan.no_keywords = {}
     facts = facts_of(op, values)
     try:
         found = op.infer(facts)
-        if plan.inplace:
+        if plan.inplace and op.alias == "new":
             overload.check(values[0]._meta.fact, found)
     except Refused as refused:
         raise refused.error(str(refused)) from None
@@ -99,8 +118,24 @@ def make_plan(overload: Op | InPlace, values: list) -> Plan:
     plan.aliases = {}
     plan.fast = (
         plan.result == "one" and plan.alias == "new" and not plan.mutated and not plan.inplace and not op.composite
-        and not op.extras and plan.meta is not None and not plan.lists and not plan.indexes and not plan.moves
-        and plan.rng_at is None and not plan.keywords and plan.grad_at is None and not plan.bf16
+        and not op.extras and plan.meta is not None and plan.meta.device.type == "cpu" and not plan.lists and not plan.indexes
+        and not plan.moves
+        and plan.rng_at is None and plan.grad_at is None and not plan.bf16
+    )  # fmt: skip
+    plan.looks = (
+        plan.result == "one" and plan.alias in ("view", "maybe") and not plan.mutated and not plan.inplace and not op.composite
+        and not op.extras and plan.meta is not None and plan.meta.device.type == "cpu" and len(plan.singles) == 1
+        and not plan.lists and not plan.indexes and not plan.moves and not plan.casts and plan.rng_at is None
+        and plan.grad_at is None and not plan.bf16 and plan.xp.__name__ == "numpy"
+    )  # fmt: skip
+    plan.bits = [0] * len(values)
+    for bit, at in plan.diff:
+        plan.bits[at] = bit
+    # in place, and nothing but the kernel and the write to do where no history is recorded
+    plan.writes = (
+        plan.inplace and plan.alias == "new" and plan.result == "one" and not op.composite and not op.extras and not plan.lists
+        and not plan.indexes and not plan.moves and plan.rng_at is None and not plan.bf16 and len(plan.mutated) == 0
+        and plan.xp.__name__ == "numpy"
     )  # fmt: skip
     return plan
 

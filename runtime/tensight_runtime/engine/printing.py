@@ -113,16 +113,14 @@ class _Format:
         sizes = np.abs(finite)
         low, high = sizes.min(), sizes.max()
         self.whole = bool((finite == np.ceil(finite)).all())
-        if self.whole:
-            self.scientific = bool(high / low > 1000.0 or high > 1.0e8)
-            texts = [f"{v:.{options.precision}e}" if self.scientific else f"{v:.0f}" for v in finite]
-            self.width = max(self.width, max(map(len, texts)) + (0 if self.scientific else 1))
-        else:
-            self.scientific = bool(high / low > 1000.0 or high > 1.0e8 or low < 1.0e-4)
-            notation = "e" if self.scientific else "f"
-            self.width = max(self.width, max(len(f"{v:.{options.precision}{notation}}") for v in finite))
+        self.scientific = bool(high / low > 1000.0 or high > 1.0e8 or (not self.whole and low < 1.0e-4))
         if options.sci_mode is not None:
             self.scientific = options.sci_mode
+        if self.whole and not self.scientific:
+            self.width = max(self.width, max(len(f"{v:.0f}") for v in finite) + 1)
+        else:
+            notation = "e" if self.scientific else "f"
+            self.width = max(self.width, max(len(f"{v:.{options.precision}{notation}}") for v in finite))
 
     def __call__(self, value: object) -> str:
         if self.floating:

@@ -21,8 +21,8 @@ class Recipe:
     """
 
     __slots__ = (
-        "calls", "constants", "extra_reads", "frees", "list_slots", "metas", "needs", "node_class", "out_metas", "out_reads",
-        "out_slots", "packs", "positions", "read_positions", "reads", "saved_names", "tensor_slots", "width",
+        "calls", "constants", "ends", "extra_reads", "frees", "list_slots", "metas", "needs", "node_class", "out_metas", "out_reads",
+        "out_slots", "packs", "positions", "reads", "saved_names", "simple_calls", "tensor_slots", "width",
     )  # fmt: skip
 
 
@@ -46,7 +46,12 @@ def recipe_for(op: Op, values: list, required: set[int], out_metas: tuple[Meta |
         elif isinstance(value, Tensor):
             recipe.positions.append((at, None))
             recipe.metas.append(value._meta)
+    recipe.ends = tuple(at if at in required else -1 for at, _ in recipe.positions)
     _plan_calls(recipe, op, values, required, starts)
+    simple = not recipe.packs and not recipe.list_slots and all(
+        len(targets) == 1 and targets[0][0] is None and targets[0][2] is None for _, _, targets in recipe.calls
+    )
+    recipe.simple_calls = [(fn, reads, targets[0][1]) for fn, reads, targets in recipe.calls] if simple else None
     return recipe
 
 
@@ -62,7 +67,6 @@ def _plan_calls(recipe: Recipe, op: Op, values: list, required: set[int], starts
     recipe.extra_reads = list(dict.fromkeys(op.extras.index(n) for n in names if n in op.extras))
     recipe.saved_names = [op.params[i].name for i in recipe.reads] + [outs[i] for i in recipe.out_reads]
     recipe.saved_names += [op.extras[i] for i in recipe.extra_reads]
-    recipe.read_positions = recipe.reads
     n = len(recipe.reads)
     recipe.tensor_slots = tuple(k for k, at in enumerate(recipe.reads) if isinstance(values[at], Tensor))
     recipe.tensor_slots += tuple(n + k for k in range(len(recipe.out_reads)))

@@ -2,7 +2,7 @@
 
 from tensight_runtime.engine.tensor import Buffer, Parameter
 
-__all__ = ["Buffer", "Parameter", "UninitializedParameter"]
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter"]
 
 
 class UninitializedParameter(Parameter):
@@ -27,6 +27,10 @@ class UninitializedParameter(Parameter):
 
     def __repr__(self):
         return "<UninitializedParameter>"
+
+
+class UninitializedBuffer(Buffer):
+    """A buffer of a lazy module; here it is simply an empty one."""
 
 
 def is_lazy(param):

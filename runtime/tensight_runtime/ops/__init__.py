@@ -13,13 +13,16 @@ from typing import Final
 from tensight_runtime.spec.op import InPlace, Op
 
 FAMILIES: Final = (
-    "creation", "ranges", "random", "random_fill", "conversion", "inquiry", "pointwise", "pointwise_unary", "pointwise_select",
-    "pointwise_logic", "activation", "activation_learned", "comparison", "reduction", "softmax", "normalization",
-    "loss", "view", "expanding", "permuting", "slicing", "splitting", "arranging", "indexing", "gathering", "scattering",
-    "masking", "joining", "grids", "sorting", "linalg", "linalg_add", "linalg_products", "linalg_solve", "linalg_triangular",
-    "linalg_spectral", "linalg_functions", "einsum", "convolution", "unfolding", "pooling", "adaptive", "padding", "resize",
-    "grid_sampling", "attention",
-    "embedding", "recurrent",
+    "creation", "creation_like", "ranges", "random", "random_distributions", "random_fill", "conversion", "writing",
+    "inquiry", "pointwise", "pointwise_powers", "pointwise_extremes", "pointwise_unary", "pointwise_select",
+    "pointwise_combine", "pointwise_logic", "complex_numbers", "pointwise_special", "activation",
+    "activation_learned", "comparison", "reduction", "reduction_extremes", "reduction_ranks", "reduction_moments",
+    "reduction_norms", "reduction_scans", "reduction_counts", "softmax", "normalization", "normalization_last", "dropout", "loss",
+    "loss_more", "loss_classes", "loss_pairs", "view", "expanding", "permuting", "slicing", "splitting", "sectioning", "arranging",
+    "indexing", "gathering", "scattering", "placing", "overwriting", "joining", "grids", "sorting", "linalg", "linalg_add",
+    "linalg_products", "linalg_solve", "linalg_triangular", "linalg_spectral", "linalg_functions", "einsum",
+    "convolution", "unfolding", "pooling", "adaptive", "padding", "resize", "grid_sampling", "attention", "embedding",
+    "recurrent",
 )  # fmt: skip
 
 # operators of "Tensor" that are read as attributes, `x.T`

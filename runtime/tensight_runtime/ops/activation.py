@@ -1,7 +1,7 @@
 """Activation functions, under torch.nn.functional and where torch also has them.
 
-The functional forms take `inplace=`.  Each kernel here is declared as two operators, the one that returns a new tensor and the
-one that writes into its operand, told apart by that argument.
+The functional forms take `inplace=`.  Each kernel here is declared as two operators, the one that returns a new tensor
+and the one that writes into its operand, told apart by that argument.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,9 +9,9 @@ from math import pi, sqrt
 from types import FunctionType
 
 from tensight_runtime.ops import specialmath
-from tensight_runtime.ops.elementwise import Off, On, Refusing, floating_only, real_only, unary
+from tensight_runtime.ops.elementwise import Off, On, Refusing, clipped, floating_only, real_only, select, unary
 from tensight_runtime.spec import promote
-from tensight_runtime.spec.kind import Any, Bool, Num, OptNum, Str, Tensor
+from tensight_runtime.spec.kind import Num, OptNum, Str, Tensor
 from tensight_runtime.spec.op import Op, op
 from tensight_runtime.spec.promote import DtypeRule
 from tensight_runtime.spec.require import Refused
@@ -31,19 +31,26 @@ def functional(
     rejects: dict[str, str] | Sequence[str] = (),
     grad_name: str = "",
     inplace_grad_name: str = "",
+    overload: str = "",
 ) -> tuple[Op, Op]:
     """`F.<kernel's name>(input, ..., inplace=False)` and the same with inplace=True."""
     name = kernel.__name__.strip("_")
     shared = {"name": name, "shape": same_shape, "dtype": dtype or floating_only(f"{name}_cpu"), "rejects": rejects}
     samples = accepts or [f"{name}({fact})" for fact in ("f32[2, 3]", "f64[]", "f32[0, 3]")]
-    plain = op(F + name, *names, accepts=samples, grad_name=grad_name, **shared)(kernel)
+    plain = op(F + name, *names, overload=overload, accepts=samples, grad_name=grad_name, **shared)(kernel)
     signature = FunctionType(kernel.__code__, kernel.__globals__, name, (*(kernel.__defaults__ or ())[:-1], True))
     signature.__annotations__ = kernel.__annotations__ | {"inplace": On}
     signature.__doc__ = kernel.__doc__
     writing = op(
-        F + name, *inplace_names, overload="inplace", alias="same:input", mutates=("input",), accepts=[f"{name}(f32[2, 3], inplace=True)"]
-        if not accepts else (), grad_name=inplace_grad_name or grad_name, **shared,
-    )(signature)  # fmt: skip
+        F + name,
+        *inplace_names,
+        overload="inplace",
+        alias="same:input",
+        mutates=("input",),
+        accepts=[f"{name}(f32[2, 3], inplace=True)"] if not accepts else (),
+        grad_name=inplace_grad_name or grad_name,
+        **shared,
+    )(signature)
     writing.kernel = _written(kernel)
     for declared in (plain, writing):
         declared.vjp("input")(grad)
@@ -61,11 +68,13 @@ def _written(kernel: Callable) -> Callable:
     return write
 
 
-# --- sigmoid and tanh --------------------------------------------------------------------------------------------------
+# --- sigmoid and tanh ------------------------------------------------------------------------------------------------
 
 
 def _sigmoid(xp, input):
-    return 1 / (1 + xp.exp(-input))
+    curve = xp.exp(-input)
+    curve += 1
+    return xp.reciprocal(curve)
 
 
 sigmoid = unary("sigmoid", "1 / (1 + exp(-input)).", _sigmoid, lambda g, out: g * ((1 - out) * out),
@@ -87,9 +96,15 @@ def _(g, input, eps):
     return slope if eps is None else slope.masked_fill((input < eps) | (input > 1 - eps), 0.0)
 
 
-@op(F + "logsigmoid", name="logsigmoid", shape=same_shape, dtype=floating_only("log_sigmoid_cpu"), grad_name="LogSigmoidBackward0",
+@op(
+    F + "logsigmoid",
+    name="logsigmoid",
+    shape=same_shape,
+    dtype=floating_only("log_sigmoid_cpu"),
+    grad_name="LogSigmoidBackward0",
     accepts=["logsigmoid(f32[2, 3])", "logsigmoid(f64[])"],
-    rejects={"logsigmoid(i64[2])": "\"log_sigmoid_cpu\" not implemented for 'Long'"})  # fmt: skip
+    rejects={"logsigmoid(i64[2])": "\"log_sigmoid_cpu\" not implemented for 'Long'"},
+)
 def logsigmoid(xp, input: Tensor):
     """log(sigmoid(input)), without overflow."""
     return xp.minimum(input, 0) - xp.log1p(xp.exp(-xp.abs(input)))
@@ -100,13 +115,27 @@ def _(g, input):
     return g * (-input).sigmoid()
 
 
-@op(F + "tanh", name="tanh", overload="functional", composite=True, shape=same_shape, dtype=promote.promoted_float(), accepts=["tanh(f32[2])"])
+@op(
+    F + "tanh",
+    name="tanh",
+    overload="functional",
+    composite=True,
+    shape=same_shape,
+    dtype=promote.promoted_float(),
+    accepts=["tanh(f32[2])"],
+)
 def functional_tanh(input: Tensor):
     """Hyperbolic tangents."""
     return input.tanh()
 
 
-@op(F + "tanhshrink", composite=True, shape=same_shape, dtype=promote.promoted_float(), accepts=["tanhshrink(f32[2, 3])"])
+@op(
+    F + "tanhshrink",
+    composite=True,
+    shape=same_shape,
+    dtype=promote.promoted_float(),
+    accepts=["tanhshrink(f32[2, 3])"],
+)
 def tanhshrink(input: Tensor):
     """input - tanh(input)."""
     return input - input.tanh()
@@ -118,7 +147,7 @@ def softsign(input: Tensor):
     return input / (input.abs() + 1)
 
 
-# --- rectifiers --------------------------------------------------------------------------------------------------------
+# --- rectifiers ------------------------------------------------------------------------------------------------------
 
 NO_BOOL_RELU = Refusing(promote.promoted(), "b", "Boolean inputs not supported for relu", RuntimeError)
 
@@ -127,71 +156,89 @@ def _relu_grad(g, out):
     return g.masked_fill(out <= 0, 0.0)
 
 
-torch_relu = unary("relu", "max(input, 0).", lambda xp, input: xp.maximum(input, 0), _relu_grad, dtype=NO_BOOL_RELU,
-                   rejects={"relu(bool[2])": "Boolean inputs not supported for relu"},
+torch_relu = unary("relu", "max(input, 0).", lambda xp, input: clipped(xp, input, 0, None), _relu_grad,
+                   dtype=NO_BOOL_RELU, rejects={"relu(bool[2])": "Boolean inputs not supported for relu"},
                    accepts=["relu(f32[2, 3])", "relu(i64[3])", "relu(f64[])"])  # fmt: skip
 
 
 def _relu(xp, input: Tensor, inplace: Off = False):
     """max(input, 0)."""
-    return xp.maximum(input, 0)
+    return clipped(xp, input, 0, None)
 
 
-relu, relu_ = functional(_relu, _relu_grad, inplace_names=(F + "relu_", "torch.relu_"), dtype=NO_BOOL_RELU)
+relu, relu_ = functional(
+    _relu, _relu_grad, inplace_names=(F + "relu_", "torch.relu_"), dtype=NO_BOOL_RELU, overload="functional"
+)
+
+
+def _hardtanh_dtype(input, min_val, max_val):
+    if isinstance(min_val, (int, float)) and isinstance(max_val, (int, float)) and min_val > max_val:
+        raise Refused("min_val cannot be greater than max_val", ValueError)
+    return NO_BOOL_HARDTANH.compute(input.dtype)
+
+
+NO_BOOL_HARDTANH = Refusing(promote.promoted(), "b", "Bool inputs not supported for hardtanh", RuntimeError)
 
 
 def _hardtanh(xp, input: Tensor, min_val: Num = -1.0, max_val: Num = 1.0, inplace: Off = False):
     """input kept between min_val and max_val."""
     if input.dtype.kind in "iu":
         min_val, max_val = int(min_val), int(max_val)
-    return xp.minimum(xp.maximum(input, min_val), max_val)
+    return clipped(xp, input, min_val, max_val)
 
 
 hardtanh, hardtanh_ = functional(
     _hardtanh, lambda g, input, min_val, max_val: g.masked_fill((input <= min_val) | (input >= max_val), 0.0),
-    inplace_names=(F + "hardtanh_",), dtype=Refusing(promote.promoted(), "b", "Bool inputs not supported for hardtanh", RuntimeError),
+    inplace_names=(F + "hardtanh_",), dtype=_hardtanh_dtype,
+    rejects={"hardtanh(f32[2], 1, -1)": "min_val cannot be greater than max_val"},
     accepts=["hardtanh(f32[2, 3])", "hardtanh(f32[4], -0.5, 0.5)", "hardtanh(i64[3])"],
 )  # fmt: skip
 
 
 def _relu6(xp, input: Tensor, inplace: Off = False):
     """input kept between 0 and 6."""
-    return xp.minimum(xp.maximum(input, 0), 6)
+    return clipped(xp, input, 0, 6)
 
 
 relu6, relu6_ = functional(
     _relu6, lambda g, input: g.masked_fill((input <= 0) | (input >= 6), 0.0), inplace_names=(F + "relu6_",),
-    dtype=Refusing(promote.promoted(), "b", "Bool inputs not supported for hardtanh", RuntimeError), grad_name="HardtanhBackward0",
+    dtype=NO_BOOL_HARDTANH, grad_name="HardtanhBackward0",
 )  # fmt: skip
 
 
 def _leaky_relu(xp, input: Tensor, negative_slope: Num = 0.01, inplace: Off = False):
     """input where it is positive, else input * negative_slope."""
-    return xp.where(input > 0, input, input * negative_slope)
+    return select(xp, input > 0, input, input * negative_slope)
 
 
 leaky_relu, leaky_relu_ = functional(
-    _leaky_relu, lambda g, input, negative_slope: g.where(input > 0, g * negative_slope), inplace_names=(F + "leaky_relu_",),
-    inplace_grad_name="LeakyReluBackward1", rejects={"leaky_relu(i64[2])": "\"leaky_relu_cpu\" not implemented for 'Long'"},
-)  # fmt: skip
+    _leaky_relu,
+    lambda g, input, negative_slope: g.where(input > 0, g * negative_slope),
+    inplace_names=(F + "leaky_relu_",),
+    inplace_grad_name="LeakyReluBackward1",
+    rejects={"leaky_relu(i64[2])": "\"leaky_relu_cpu\" not implemented for 'Long'"},
+)
 
 
 def _elu(xp, input: Tensor, alpha: Num = 1.0, inplace: Off = False):
     """input where it is positive, else alpha * (exp(input) - 1)."""
-    return xp.where(input > 0, input, xp.expm1(xp.minimum(input, 0)) * alpha)
+    return select(xp, input > 0, input, xp.expm1(input) * alpha)
 
 
 elu, elu_ = functional(
-    _elu, lambda g, input, alpha: g.where(input > 0, g * (input.clamp_max(0.0).exp() * alpha)), inplace_names=(F + "elu_",),
-    inplace_grad_name="EluBackward1", rejects={"elu(i64[2])": "\"elu_cpu\" not implemented for 'Long'"},
-)  # fmt: skip
+    _elu,
+    lambda g, input, alpha: g.where(input > 0, g * (input.clamp_max(0.0).exp() * alpha)),
+    inplace_names=(F + "elu_",),
+    inplace_grad_name="EluBackward1",
+    rejects={"elu(i64[2])": "\"elu_cpu\" not implemented for 'Long'"},
+)
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
 def _selu(xp, input: Tensor, inplace: Off = False):
     """scale * elu(input, alpha), with the constants that keep mean 0 and variance 1."""
-    return xp.where(input > 0, input * SELU_SCALE, xp.expm1(xp.minimum(input, 0)) * (SELU_ALPHA * SELU_SCALE))
+    return select(xp, input > 0, input * SELU_SCALE, xp.expm1(input) * (SELU_ALPHA * SELU_SCALE))
 
 
 selu, selu_ = functional(
@@ -204,7 +251,7 @@ selu, selu_ = functional(
 
 def _celu(xp, input: Tensor, alpha: Num = 1.0, inplace: Off = False):
     """input where it is positive, else alpha * (exp(input / alpha) - 1)."""
-    return xp.where(input > 0, input, xp.expm1(xp.minimum(input, 0) / alpha) * alpha)
+    return select(xp, input > 0, input, xp.expm1(input / alpha) * alpha)
 
 
 celu, celu_ = functional(
@@ -225,7 +272,7 @@ threshold, threshold_ = functional(
     accepts=["threshold(f32[2, 3], 0.1, 20)", "threshold(i64[3], 1, 2)"], inplace_grad_name="ThresholdBackward1",
 )  # fmt: skip
 
-# --- smooth ones -------------------------------------------------------------------------------------------------------
+# --- smooth ones -----------------------------------------------------------------------------------------------------
 
 
 def _silu(xp, input: Tensor, inplace: Off = False):
@@ -242,7 +289,7 @@ silu, silu_ = functional(_silu, _silu_grad, rejects={"silu(i64[2])": "\"silu_cpu
 
 
 def _softplus_of(xp, x):
-    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+    return clipped(xp, x, 0, None) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
 def _mish(xp, input: Tensor, inplace: Off = False):
@@ -258,13 +305,18 @@ def _mish_grad(g, input):
 mish, mish_ = functional(_mish, _mish_grad, rejects={"mish(i64[2])": "\"mish_cpu\" not implemented for 'Long'"})
 
 
-@op(F + "softplus", shape=same_shape, dtype=floating_only("softplus_cpu"),
-    accepts=["softplus(f32[2, 3])", "softplus(f32[3], 2, 1)"], rejects={"softplus(i64[2])": "\"softplus_cpu\" not implemented for 'Long'"})  # fmt: skip
+@op(
+    F + "softplus",
+    shape=same_shape,
+    dtype=floating_only("softplus_cpu"),
+    accepts=["softplus(f32[2, 3])", "softplus(f32[3], 2, 1)"],
+    rejects={"softplus(i64[2])": "\"softplus_cpu\" not implemented for 'Long'"},
+)
 def softplus(xp, input: Tensor, beta: Num = 1, threshold: Num = 20):
     """log(1 + exp(beta * input)) / beta; the input itself where beta * input is above the threshold."""
     scaled = input if beta == 1 else input * beta
     smooth = _softplus_of(xp, scaled)
-    return xp.where(scaled > threshold, input, smooth if beta == 1 else smooth / beta)
+    return select(xp, scaled > threshold, input, smooth if beta == 1 else smooth / beta)
 
 
 @softplus.vjp("input")
@@ -290,7 +342,11 @@ def gelu(xp, input: Tensor, *, approximate: Str = "none"):
     """input times the normal distribution function of input; "tanh" approximates it."""
     if approximate == "tanh":
         return 0.5 * input * (1 + xp.tanh(ROOT * (input + 0.044715 * (input * input * input))))
-    return 0.5 * input * (1 + specialmath.erf(xp, input * sqrt(0.5)))
+    curve = specialmath.erf(xp, input * sqrt(0.5))
+    curve += 1
+    curve *= input
+    curve *= 0.5
+    return curve
 
 
 @gelu.vjp("input")
@@ -306,7 +362,7 @@ def _(g, input, approximate):
 
 def _hardswish(xp, input: Tensor, inplace: Off = False):
     """input * relu6(input + 3) / 6."""
-    return input * xp.minimum(xp.maximum(input + 3, 0), 6) / 6
+    return input * clipped(xp, input + 3, 0, 6) / 6
 
 
 hardswish, hardswish_ = functional(
@@ -317,7 +373,7 @@ hardswish, hardswish_ = functional(
 
 def _hardsigmoid(xp, input: Tensor, inplace: Off = False):
     """relu6(input + 3) / 6."""
-    return xp.minimum(xp.maximum(input + 3, 0), 6) / 6
+    return clipped(xp, input + 3, 0, 6) / 6
 
 
 hardsigmoid, hardsigmoid_ = functional(
@@ -326,7 +382,7 @@ hardsigmoid, hardsigmoid_ = functional(
 )  # fmt: skip
 
 
-# --- shrinking ---------------------------------------------------------------------------------------------------------
+# --- shrinking -------------------------------------------------------------------------------------------------------
 
 
 def _softshrink_dtype(input, lambd):
@@ -335,8 +391,13 @@ def _softshrink_dtype(input, lambd):
     return floating_only("softshrink_cpu").compute(input.dtype)
 
 
-@op(F + "softshrink", shape=same_shape, dtype=_softshrink_dtype, accepts=["softshrink(f32[2, 3])", "softshrink(f32[3], 0.2)"],
-    rejects={"softshrink(f32[2], -1)": "lambda must be in range [0, 3.40282e+38] for input dtype Float, but found -1"})  # fmt: skip
+@op(
+    F + "softshrink",
+    shape=same_shape,
+    dtype=_softshrink_dtype,
+    accepts=["softshrink(f32[2, 3])", "softshrink(f32[3], 0.2)"],
+    rejects={"softshrink(f32[2], -1)": "lambda must be in range [0, 3.40282e+38] for input dtype Float, but found -1"},
+)
 def softshrink(xp, input: Tensor, lambd: Num = 0.5):
     """Moved towards 0 by lambd, 0 within it."""
     return xp.where(input > lambd, input - lambd, xp.where(input < -lambd, input + lambd, input * 0))

@@ -19,6 +19,8 @@ def adaptive_dims(n: int, name: str, colon: str = ""):
                 f"Expected 2 to 3 dimensions, but got {len(shape)}-dimensional tensor for argument #1 'self' (while checking "
                 f"arguments for {name})"
             )
+        if n > 1 and isinstance(output_size, (tuple, list)) and len(shape) <= len(output_size):
+            raise Refused(f"Input dimension should be at least {len(output_size) + 1}", ValueError)
         if len(shape) not in (n + 1, n + 2):
             raise Refused(f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got{colon} [{listed(shape, ', ')}]")
         wanted = spread(output_size, n, what=f"{name}: output_size must be {n}")
@@ -249,7 +251,7 @@ def unpool(n: int, x: Kind, accepts, rejects) -> Op:
 
     def body(input: x, indices: Tensor, kernel_size: Ints, stride: OptInts = None, padding: Ints = 0, output_size: Any = None):
         """Puts each element where its index says, in a zero tensor of the size a pool had; the partial inverse of max_pool."""
-        return unpooled(input, indices, size_of(tuple(input.shape), kernel_size, stride, padding, output_size))
+        return unpooled(input, indices, size_of(tuple(input.shape), kernel_size, stride, padding, output_size), False)
 
     return op(f"torch.nn.functional.max_unpool{n}d", name=f"max_unpool{n}d", composite=True, shape=dims, dtype=promote.same("input"),
               accepts=accepts, rejects=rejects)(body)  # fmt: skip

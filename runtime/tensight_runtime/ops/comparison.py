@@ -2,13 +2,14 @@
 
 from tensight_runtime.ops.elementwise import Refusing, fact_of, wrapped
 from tensight_runtime.spec import promote
-from tensight_runtime.spec.cond import decided, eq as same_size
+from tensight_runtime.spec.cond import decided
+from tensight_runtime.spec.cond import eq as same_size
 from tensight_runtime.spec.dtype import bool_
 from tensight_runtime.spec.kind import Bool, Num, Tensor, TensorOrNum
 from tensight_runtime.spec.op import Op, op, scalar_name
 from tensight_runtime.spec.promote import DtypeRule
 from tensight_runtime.spec.require import Refused
-from tensight_runtime.spec.shape import broadcast_dims, broadcasted, same_shape
+from tensight_runtime.spec.shape import broadcast_dims, broadcasted
 
 
 def _comparison(name: str, function: str, doc: str, ordered: bool, *names: str) -> Op:
@@ -23,13 +24,25 @@ def _comparison(name: str, function: str, doc: str, ordered: bool, *names: str) 
     rule: DtypeRule = promote.compared()
     if ordered:
         rule = Refusing(rule, "c", f"\"{name}_cpu\" not implemented for '{{}}'")
-    samples = ["(f32[2, 3], f32[3])", "(i64[3]{0..3}, 1)", "(i64[3], 0.5)", "(f32[2], f64[])", "(f32[0, 3], 0)", "(u8[2], -1)",
-               "(bool[3], bool[3])"]  # fmt: skip
+    samples = [
+        "(f32[2, 3], f32[3])",
+        "(i64[3]{0..3}, 1)",
+        "(i64[3], 0.5)",
+        "(f32[2], f64[])",
+        "(f32[0, 3], 0)",
+        "(u8[2], -1)",
+        "(bool[3], bool[3])",
+    ]
     return op(
-        f"torch.{name}", f"Tensor.{name}", *names, shape=broadcasted("input", "other"), dtype=rule, inplace=True,
+        f"torch.{name}",
+        f"Tensor.{name}",
+        *names,
+        shape=broadcasted("input", "other"),
+        dtype=rule,
+        inplace=True,
         accepts=[name + s for s in samples],
-        rejects={f"{name}(f32[2], f32[3])": "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"},
-    )(kernel)  # fmt: skip
+        rejects={f"{name}(f32[2], f32[3])": "The size of tensor a (2) must match the size of tensor b (3)"},
+    )(kernel)
 
 
 eq = _comparison("eq", "equal", "input == other.", False, "Tensor.__eq__")
@@ -37,10 +50,18 @@ ne = _comparison("ne", "not_equal", "input != other.", False, "Tensor.__ne__", "
 lt = _comparison("lt", "less", "input < other.", True, "Tensor.__lt__", "torch.less", "Tensor.less")
 le = _comparison("le", "less_equal", "input <= other.", True, "Tensor.__le__", "torch.less_equal", "Tensor.less_equal")
 gt = _comparison("gt", "greater", "input > other.", True, "Tensor.__gt__", "torch.greater", "Tensor.greater")
-ge = _comparison("ge", "greater_equal", "input >= other.", True, "Tensor.__ge__", "torch.greater_equal", "Tensor.greater_equal")
+ge = _comparison(
+    "ge", "greater_equal", "input >= other.", True, "Tensor.__ge__", "torch.greater_equal", "Tensor.greater_equal"
+)
 
 
-@op("torch.equal", "Tensor.equal", returns="bool", syncs=True, accepts=["equal(f32[2, 3], f32[2, 3])", "equal(i64[2], i64[3])"])
+@op(
+    "torch.equal",
+    "Tensor.equal",
+    returns="bool",
+    syncs=True,
+    accepts=["equal(f32[2, 3], f32[2, 3])", "equal(i64[2], i64[3])"],
+)
 def equal(xp, input: Tensor, other: Tensor):
     """Whether both have one shape and equal elements, as a Python bool."""
     return input.shape == other.shape and bool(xp.all(input == other))
@@ -84,11 +105,21 @@ def _close(xp, input, other, rtol, atol, equal_nan):
     return same | (xp.isfinite(other) & (xp.abs(input - other) <= atol + xp.abs(rtol * other)))
 
 
-_TOLERANCES = ["(f32[2, 3], f32[3])", "(f32[3], f32[3], rtol=0.5, atol=0.5, equal_nan=True)", "(i64[3]{0..2}, i64[3]{0..2})"]
+_TOLERANCES = [
+    "(f32[2, 3], f32[3])",
+    "(f32[3], f32[3], rtol=0.5, atol=0.5, equal_nan=True)",
+    "(i64[3]{0..2}, i64[3]{0..2})",
+]
 
 
-@op("torch.isclose", "Tensor.isclose", shape=broadcasted("input", "other"), dtype=_isclose_dtype,
-    accepts=["isclose" + s for s in _TOLERANCES], rejects={"isclose(f32[2], f64[2])": "Float did not match Double"})  # fmt: skip
+@op(
+    "torch.isclose",
+    "Tensor.isclose",
+    shape=broadcasted("input", "other"),
+    dtype=_isclose_dtype,
+    accepts=["isclose" + s for s in _TOLERANCES],
+    rejects={"isclose(f32[2], f64[2])": "Float did not match Double"},
+)
 def isclose(xp, input: Tensor, other: Tensor, rtol: Num = 1e-05, atol: Num = 1e-08, equal_nan: Bool = False):
     """Whether |input - other| <= atol + rtol * |other|, element by element."""
     return _close(xp, input, other, rtol, atol, equal_nan)

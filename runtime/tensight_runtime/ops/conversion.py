@@ -1,16 +1,10 @@
-"""Copies and casts: clone, detach, to, float; and what a tensor tells about itself: size, numel, item, tolist.
-
-Operators that return something else than tensors declare `returns=`: their rule gives the result as it is, UNKNOWN for an
-int nobody knows and None for any other unknown; "scalar" rules give the Python type of the number.
-"""
+"""Copies and casts: clone, detach, to, float; and what a tensor tells about itself: size, numel, item, tolist."""
 
 from tensight_runtime.ops.creation import chosen, placed
-from tensight_runtime.ops.elementwise import cpp_name, dtype_of, fact_of, host, np_name
+from tensight_runtime.ops.elementwise import dtype_of, fact_of, np_name
 from tensight_runtime.spec import promote
-from tensight_runtime.spec.cond import eq
 from tensight_runtime.spec.device import CPU, Device
 from tensight_runtime.spec.dtype import (
-    BY_NAME,
     DType,
     bfloat16,
     bool_,
@@ -23,8 +17,6 @@ from tensight_runtime.spec.dtype import (
     int16,
     int32,
     int64,
-    promote_types,
-    result_type,
     uint8,
 )
 from tensight_runtime.spec.fact import Fact
@@ -32,24 +24,19 @@ from tensight_runtime.spec.kind import (
     Any,
     Bool,
     DtypeKind,
-    Int,
-    Num,
     OptDevice,
     OptDtype,
     Str,
     Tensor,
-    TensorOrNum,
-    UnknownLike,
 )
 from tensight_runtime.spec.op import Op, op, scalar_name
-from tensight_runtime.spec.require import RankUnknown, Refused, require
-from tensight_runtime.spec.shape import axis, broadcast_dims, same_shape
-from tensight_runtime.spec.size import UNKNOWN, product
+from tensight_runtime.spec.require import Refused
+from tensight_runtime.spec.shape import same_shape
 
 SAME = "same:input"
 
 
-# --- the same values ---------------------------------------------------------------------------------------------------
+# --- the same values -------------------------------------------------------------------------------------------------
 
 
 @op("torch.clone", "Tensor.clone", shape=same_shape, dtype=promote.same(), accepts=["clone(f32[2, 3])", "clone(i64[])"])
@@ -63,7 +50,9 @@ def _(g):
     return g
 
 
-@op("torch.detach", "Tensor.detach", shape=same_shape, dtype=promote.same(), alias="view", accepts=["detach(f32[2, 3])"])
+@op(
+    "torch.detach", "Tensor.detach", shape=same_shape, dtype=promote.same(), alias="view", accepts=["detach(f32[2, 3])"]
+)
 def detach(xp, input: Tensor):
     """The same values in the same memory, cut off from the graph."""
     return input[...]
@@ -85,7 +74,7 @@ def _(g):
     return g
 
 
-# --- casts and moves ---------------------------------------------------------------------------------------------------
+# --- casts and moves -------------------------------------------------------------------------------------------------
 
 
 def _moved(fact: Fact, dtype: object, device: object) -> Fact:
@@ -96,8 +85,14 @@ def _kept(fact: Fact, dtype: object, device: object, copy: object = False) -> st
     """ "same:input" if neither dtype nor device changes and no copy is asked for; "maybe" if that is unknown."""
     target = _moved(fact, dtype, device)
     answers = [
-        True if dtype is None or (fact.dtype is not None and target.dtype is fact.dtype) else None if fact.dtype is None or target.dtype is None else False,
-        True if device is None or (fact.device is not None and target.device == fact.device) else None
+        True
+        if dtype is None or (fact.dtype is not None and target.dtype is fact.dtype)
+        else None
+        if fact.dtype is None or target.dtype is None
+        else False,
+        True
+        if device is None or (fact.device is not None and target.device == fact.device)
+        else None
         if fact.device is None or target.device is None
         else False,
         not copy if isinstance(copy, bool) else None,
@@ -115,13 +110,26 @@ def cast(xp, array, name: str):
         array = array.real
     if array.dtype.kind == "f" and name.startswith("uint"):
         array = array.astype("int64")
-    return array.astype(name)
+    return array.astype(name, copy=False)
 
 
-@op("Tensor.to", name="to", overload="dtype", alias=lambda input, dtype, copy: _kept(input, dtype, None, copy),
-    grad_name="ToCopyBackward0", accepts=["to(f32[2, 3], torch.float64)", "to(f32[2], torch.int64)", "to(f32[2], torch.float32)",
-                                          "to(f32[2], torch.float32, copy=True)", "to(c64[2], torch.float32)"])  # fmt: skip
-def to_dtype(xp, input: Tensor, dtype: DtypeKind, non_blocking: Bool = False, copy: Bool = False, *, memory_format: Any = None):
+@op(
+    "Tensor.to",
+    name="to",
+    overload="dtype",
+    alias=lambda input, dtype, copy: _kept(input, dtype, None, copy),
+    grad_name="ToCopyBackward0",
+    accepts=[
+        "to(f32[2, 3], torch.float64)",
+        "to(f32[2], torch.int64)",
+        "to(f32[2], torch.float32)",
+        "to(f32[2], torch.float32, copy=True)",
+        "to(c64[2], torch.float32)",
+    ],
+)
+def to_dtype(
+    xp, input: Tensor, dtype: DtypeKind, non_blocking: Bool = False, copy: Bool = False, *, memory_format: Any = None
+):
     """Cast; the tensor itself if it already has the dtype (unless copy=True)."""
     return _cast(xp, input, dtype)
 
@@ -129,12 +137,31 @@ def to_dtype(xp, input: Tensor, dtype: DtypeKind, non_blocking: Bool = False, co
 to_dtype.rule(lambda input, dtype: _moved(input, dtype, None))
 
 
-@op("Tensor.to", name="to", overload="device", alias=lambda input, device, dtype, copy: _kept(input, dtype, device, copy),
-    grad_name="ToCopyBackward0", accepts=["to(f32[2, 3], 'cpu')", "to(f32[2], 'cpu', torch.float64)", "to(f32[2], dtype=torch.int64)",
-                                          "to(f32[2], device='cpu', dtype=torch.float16)", "to(f32[2])"],
-    rejects={"to(f32[2], 'foo')": "Expected one of cpu, cuda, ipu, xpu"})  # fmt: skip
-def to_device(xp, input: Tensor, device: OptDevice = None, dtype: OptDtype = None, non_blocking: Bool = False, copy: Bool = False,
-              *, memory_format: Any = None):  # fmt: skip
+@op(
+    "Tensor.to",
+    name="to",
+    overload="device",
+    alias=lambda input, device, dtype, copy: _kept(input, dtype, device, copy),
+    grad_name="ToCopyBackward0",
+    accepts=[
+        "to(f32[2, 3], 'cpu')",
+        "to(f32[2], 'cpu', torch.float64)",
+        "to(f32[2], dtype=torch.int64)",
+        "to(f32[2], device='cpu', dtype=torch.float16)",
+        "to(f32[2])",
+    ],
+    rejects={"to(f32[2], 'foo')": "Expected one of cpu, cuda, ipu, xpu"},
+)
+def to_device(
+    xp,
+    input: Tensor,
+    device: OptDevice = None,
+    dtype: OptDtype = None,
+    non_blocking: Bool = False,
+    copy: Bool = False,
+    *,
+    memory_format: Any = None,
+):
     """Moved and cast; the tensor itself if nothing changes.  The engine carries the result to its device."""
     return _cast(xp, input, dtype)
 
@@ -145,7 +172,9 @@ to_device.rule(_to_device := lambda input, device, dtype: _moved(input, dtype, d
 @op("Tensor.to", name="to", overload="other", any_device=True,
     alias=lambda input, other, copy: _kept_like(input, other, copy), grad_name="ToCopyBackward0",
     accepts=["to(f32[2, 3], f64[1])", "to(f32[2], i64[3])"])  # fmt: skip
-def to_other(xp, input: Tensor, other: Tensor, non_blocking: Bool = False, copy: Bool = False, *, memory_format: Any = None):
+def to_other(
+    xp, input: Tensor, other: Tensor, non_blocking: Bool = False, copy: Bool = False, *, memory_format: Any = None
+):
     """Moved and cast to another tensor's device and dtype."""
     return input.astype(other.dtype)
 
@@ -157,7 +186,9 @@ def _kept_like(input: Fact, other: Fact, copy: object = False) -> str:
     return _kept(fact_of(input), other.dtype, other.device, copy)
 
 
-to_other.rule(_like_other := lambda input, other: Fact(other.dtype, input.dims, other.device, contiguous=input.contiguous))
+to_other.rule(
+    _like_other := lambda input, other: Fact(other.dtype, input.dims, other.device, contiguous=input.contiguous)
+)
 
 
 @op("Tensor.type_as", any_device=True, alias=lambda input, other: _kept_like(input, other), grad_name="ToCopyBackward0",
@@ -219,8 +250,18 @@ def cuda(xp, input: Tensor, device: OptDevice = None, non_blocking: Bool = False
 cuda.rule(lambda input, device: _moved(input, None, Device("cuda") if device is None else device))
 
 
-_TYPES = {"Float": float32, "Double": float64, "Half": float16, "BFloat16": bfloat16, "Long": int64, "Int": int32, "Short": int16,
-          "Char": int8, "Byte": uint8, "Bool": bool_}  # fmt: skip
+_TYPES = {
+    "Float": float32,
+    "Double": float64,
+    "Half": float16,
+    "BFloat16": bfloat16,
+    "Long": int64,
+    "Int": int32,
+    "Short": int16,
+    "Char": int8,
+    "Byte": uint8,
+    "Bool": bool_,
+}
 
 
 def _named_type(text: str) -> tuple[DType, str]:
@@ -256,9 +297,15 @@ def type_dtype(xp, input: Tensor, dtype: DtypeKind, non_blocking: Bool = False):
 type_dtype.rule(lambda input, dtype: _moved(input, dtype, None))
 
 
-@op("Tensor.type", name="type", overload="name", alias=lambda input, dtype: _kept(input, *_named_type_or_unknown(dtype)),
-    grad_name="ToCopyBackward0", accepts=["type(f32[2], 'torch.DoubleTensor')"],
-    rejects={"type(f32[2], 'x')": "invalid type: 'x'"})  # fmt: skip
+@op(
+    "Tensor.type",
+    name="type",
+    overload="name",
+    alias=lambda input, dtype: _kept(input, *_named_type_or_unknown(dtype)),
+    grad_name="ToCopyBackward0",
+    accepts=["type(f32[2], 'torch.DoubleTensor')"],
+    rejects={"type(f32[2], 'x')": "invalid type: 'x'"},
+)
 def type_named(xp, input: Tensor, dtype: Str, non_blocking: Bool = False):
     """Cast to a dtype given by its legacy name."""
     return _cast(xp, input, _named_type(dtype)[0])
@@ -272,196 +319,3 @@ type_named.rule(lambda input, dtype: _moved(input, *_named_type_or_unknown(dtype
 
 for _caster in (to_dtype, to_device, to_other, type_as, cpu, cuda, type_dtype, type_named):
     _caster.vjp("input")(lambda g: g)
-
-
-# --- written in place --------------------------------------------------------------------------------------------------
-
-
-@op("Tensor.zero_", "torch.zero_", shape=same_shape, dtype=promote.same(), alias=SAME, mutates=("input",), accepts=["zero(f32[2, 3])"])
-def zero_(xp, input: Tensor):
-    """Filled with 0, in place."""
-    input[...] = 0
-    return input
-
-
-@zero_.vjp("input")
-def _(g):
-    return g.new_zeros(g.shape)
-
-
-def _fill_dims(input, value):
-    fact = fact_of(value)
-    if fact is not None and fact.dims:
-        raise Refused(f"fill_ only supports 0-dimension value tensor but got tensor with {len(fact.dims)} dimensions.")
-    if isinstance(value, complex) and input.dtype is not None and input.dtype.category < 3:
-        raise Refused(f"value cannot be converted to type {cpp_name(input.dtype)} without overflow")
-    return input.dims
-
-
-@op("Tensor.fill_", "torch.fill_", shape=_fill_dims, dtype=promote.same(), alias=SAME, mutates=("input",),
-    grad_name="FillBackward2", accepts=["fill(f32[2, 3], 1)", "fill(i64[2], 1.5)", "fill(f32[2], f64[])"],
-    rejects={"fill(f32[2], f32[2])": "fill_ only supports 0-dimension value tensor but got tensor with 1 dimensions."})  # fmt: skip
-def fill_(xp, input: Tensor, value: TensorOrNum):
-    """Filled with one value, in place."""
-    input[...] = host(value) if input.dtype.kind in "iub" else value
-    return input
-
-
-@fill_.vjp("input")
-def _(g):
-    return g.new_zeros(g.shape)
-
-
-@fill_.vjp("value")
-def _(g):
-    return g.sum()
-
-
-def _copy_dims(input, src):
-    fact = fact_of(src)
-    if fact is not None:
-        require(eq(len(broadcast_dims(input.shape, fact.shape)), input.ndim),
-                "output with shape {} doesn't match the broadcast shape {}", input.shape, fact.shape)  # fmt: skip
-        for have, want in zip(input.shape[input.ndim - fact.ndim :], fact.shape, strict=True):
-            if eq(want, 1) is not True:
-                require(eq(have, want), "The expanded size of the tensor ({}) must match the existing size ({})", have, want)
-    return input.dims
-
-
-@op("Tensor.copy_", shape=_copy_dims, dtype=promote.same(), alias=SAME, mutates=("input",), any_device=True,
-    grad_name="CopyBackwards",
-    accepts=["copy(f32[2, 3], f32[3])", "copy(f32[2], i64[2])", "copy(i64[2], f32[1])", "copy(f32[2], 3)"],
-    rejects={"copy(f32[2], f32[3])": "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"})  # fmt: skip
-def copy_(xp, input: Tensor, src: TensorOrNum, non_blocking: Bool = False):
-    """Another tensor's values, broadcast and cast, written in place."""
-    input[...] = cast(xp, src, str(input.dtype)) if hasattr(src, "dtype") else src
-    return input
-
-
-@copy_.vjp("input")
-def _(g):
-    return g.new_zeros(g.shape)
-
-
-@copy_.vjp("src")
-def _(g):
-    return g
-
-
-# --- numbers and lists -------------------------------------------------------------------------------------------------
-
-_PYTHON = (bool, int, float, complex)
-
-
-def _python_type(input: Fact):
-    return None if input.dtype is None else _PYTHON[input.dtype.category]
-
-
-def _one_element(input: Fact, message: str, error=RuntimeError) -> None:
-    if input.dims is not None:
-        size = product(input.dims)
-        require(eq(size, 1), message, size, error=error)
-
-
-@op("Tensor.item", returns="scalar", syncs=True, accepts=["item(f32[])", "item(i64[1, 1])"],
-    rejects={"item(f32[2])": "a Tensor with 2 elements cannot be converted to Scalar"})  # fmt: skip
-def item(xp, input: Tensor):
-    """The only element, as a Python number."""
-    return input.item()
-
-
-@item.rule
-def _(input):
-    _one_element(input, "a Tensor with {} elements cannot be converted to Scalar")
-    return _python_type(input)
-
-
-@op("Tensor.tolist", returns="host", syncs=True, accepts=["tolist(f32[2, 3])", "tolist(f32[])"])
-def tolist(xp, input: Tensor):
-    """Nested lists of Python numbers; of a 0-dim tensor the number."""
-    return input.tolist()
-
-
-tolist.rule(lambda input: None)
-
-
-@op("Tensor.numpy", returns="host", syncs=True, accepts=["numpy(f32[2])"])
-def numpy(xp, input: Tensor, *, force: Bool = False):
-    """The NumPy array that shares the tensor's memory.  Refused for a tensor that requires grad, unless force=True."""
-    return input
-
-
-@numpy.rule
-def _(input, force):
-    fact = fact_of(input)
-    if force is False:
-        if fact.requires_grad:
-            raise Refused("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        if fact.device is not None and fact.device != CPU:
-            raise Refused(f"can't convert {fact.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
-                          "memory first.", TypeError)  # fmt: skip
-        if fact.dtype is bfloat16:
-            raise Refused("Got unsupported ScalarType BFloat16", TypeError)
-    return Fact(fact.dtype, fact.dims, CPU, contiguous=fact.contiguous)
-
-
-def _truth(name: str, *names: str) -> Op:
-    def kernel(xp, input: Tensor):
-        return bool(input.item())
-
-    kernel.__name__, kernel.__doc__, kernel.__module__ = name, "Whether the only element is not 0.", __name__
-    declared = op(*names, returns="bool", syncs=True, accepts=[f"{name}(f32[1])", f"{name}(bool[])"],
-                  rejects={f"{name}(f32[2])": "Boolean value of Tensor with more than one value is ambiguous",
-                           f"{name}(f32[0])": "Boolean value of Tensor with no values is ambiguous"})(kernel)  # fmt: skip
-
-    @declared.rule
-    def _(input):
-        if input.dims is not None:
-            size = product(input.dims)
-            if eq(size, 0) is True:
-                raise Refused("Boolean value of Tensor with no values is ambiguous")
-            require(eq(size, 1), "Boolean value of Tensor with more than one value is ambiguous")
-
-    return declared
-
-
-truth = _truth("bool", "Tensor.__bool__")
-is_nonzero = _truth("is_nonzero", "torch.is_nonzero", "Tensor.is_nonzero")
-
-
-def _python_number(name: str, kind: type, method: str) -> Op:
-    """`int(x)` and its like."""
-
-    def kernel(xp, input: Tensor):
-        return kind(input.item())
-
-    kernel.__name__, kernel.__doc__, kernel.__module__ = name, f"The only element as a Python {name}.", __name__
-    declared = op(f"Tensor.{method}", returns="scalar", syncs=True, accepts=[f"{name}(f32[1])", f"{name}(i64[])"],
-                  rejects={f"{name}(f32[2])": "only one element tensors can be converted to Python scalars"})(kernel)  # fmt: skip
-
-    @declared.rule
-    def _(input):
-        _one_element(input, "only one element tensors can be converted to Python scalars", ValueError)
-        return kind
-
-    return declared
-
-
-python_int = _python_number("int", int, "__int__")
-python_float = _python_number("float", float, "__float__")
-python_complex = _python_number("complex", complex, "__complex__")
-
-
-@op("Tensor.__index__", name="index", returns="scalar", syncs=True)
-def python_index(xp, input: Tensor):
-    """The only element of an integer tensor, as an index."""
-    return int(input.item())
-
-
-@python_index.rule
-def _(input):
-    message = "only integer tensors of a single element can be converted to an index"
-    if input.dtype is not None and input.dtype.category > 1:
-        raise Refused(message, TypeError)
-    _one_element(input, message, TypeError)
-    return int

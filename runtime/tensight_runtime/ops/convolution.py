@@ -223,13 +223,11 @@ def transposed_convolution(n: int, x: Kind, w: Kind, accepts, rejects) -> Op:
               accepts=accepts, rejects=rejects, grad_name="ConvolutionBackward0")(kernel)  # fmt: skip
 
     @conv.vjp("input")
-    def _(g, input, weight, stride, padding, output_padding, groups, dilation):
-        g = _without_output_padding(g, n, stride, output_padding)
-        return CONVOLUTIONS[n](g, conj(weight), None, stride, padding, dilation, groups)
+    def _(g, input, weight, stride, padding, groups, dilation):
+        return _convolved(g, conj(weight), stride, padding, dilation, groups, input.shape)
 
     @conv.vjp("weight")
-    def _(g, input, weight, stride, padding, output_padding, groups, dilation):
-        g = _without_output_padding(g, n, stride, output_padding)
+    def _(g, input, weight, stride, padding, groups, dilation):
         return conv_weight(g, weight.shape, conj(input), stride, padding, dilation, groups)
 
     @conv.vjp("bias")
@@ -239,12 +237,14 @@ def transposed_convolution(n: int, x: Kind, w: Kind, accepts, rejects) -> Op:
     return conv
 
 
-def _without_output_padding(g, n: int, stride, output_padding):
-    """No input reaches that margin; a margin as wide as a stride would look like one more window."""
-    for i, (s, more) in enumerate(zip(spread(stride, n), spread(output_padding, n), strict=True)):
-        if more >= s:
-            g = g.narrow(i - n, 0, g.shape[i - n] - more)
-    return g
+def _convolved(g, weight, stride, padding, dilation, groups, shape):
+    """The convolution of g, cut to what it is the gradient of: an output padding as wide as a stride gives one window more."""
+    n = len(weight.shape) - 2
+    y = CONVOLUTIONS[n](g, weight, None, stride, padding, dilation, groups)
+    for dim in range(-n, 0):
+        if y.shape[dim] != shape[dim]:
+            y = y.narrow(dim, 0, shape[dim])
+    return y
 
 
 conv1d = convolution(
@@ -290,7 +290,7 @@ conv_transpose1d = transposed_convolution(
     1, Tensor("N C L", "C L"), Tensor("in out k"),
     accepts=["conv_transpose1d(f32[2, 3, 5], f32[3, 4, 3], f32[4], stride=2, output_padding=1)",
              "conv_transpose1d(f32[4, 5], f32[4, 3, 3], padding=1, groups=2, dilation=2)",
-             "conv_transpose1d(f32[1, 2, 5], f32[2, 3, 3], output_padding=1, dilation=2)"],
+             "conv_transpose1d(f32[1, 2, 5], f32[2, 3, 3], output_padding=2, padding=1, dilation=3)"],
     rejects={"conv_transpose1d(f32[1, 4, 8], f32[5, 4, 3])": "Given transposed=1, weight of size [5, 4, 3], expected input[1, 4, 8]"
              " to have 5 channels, but got 4 channels instead"},
 )  # fmt: skip
@@ -335,8 +335,8 @@ def _(g, grad_output, weight_shape, stride, padding, dilation, groups):
 
 
 @conv_input.vjp("grad_output")
-def _(g, weight, stride, padding, dilation, groups):
-    return CONVOLUTIONS[weight.dim() - 2](g, conj(weight), None, stride, padding, dilation, groups)
+def _(g, weight, grad_output_shape, stride, padding, dilation, groups):
+    return _convolved(g, conj(weight), stride, padding, dilation, groups, grad_output_shape)
 
 
 @op("torch.nn.grad.conv2d_weight", "torch.nn.grad.conv1d_weight", "torch.nn.grad.conv3d_weight",
@@ -357,5 +357,5 @@ def _(g, grad_output, input_shape, stride, padding, dilation, groups):
 
 
 @conv_weight.vjp("grad_output")
-def _(g, input, stride, padding, dilation, groups):
-    return CONVOLUTIONS[g.dim() - 2](conj(input), g, None, stride, padding, dilation, groups)
+def _(g, input, grad_output_shape, stride, padding, dilation, groups):
+    return _convolved(conj(input), g, stride, padding, dilation, groups, grad_output_shape)

@@ -30,7 +30,7 @@ from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.shape import sizes_of
 from tensight_runtime.spec.size import UNKNOWN
 
-# --- shared by creation and random -------------------------------------------------------------------------------------
+# --- shared by creation and random -----------------------------------------------------------------------------------
 
 
 def placed(device: object, otherwise: Device | None = CPU) -> Device | None:
@@ -82,14 +82,22 @@ def default_name(dtype: DType | None) -> str:
     return np_name(dtype or defaults.dtype)
 
 
-# --- filled with a value -----------------------------------------------------------------------------------------------
+# --- filled with a value ---------------------------------------------------------------------------------------------
 
 
 @op("torch.zeros", varargs="size",
     accepts=["zeros(2, 3)", "zeros((2, 3), dtype=torch.int64)", "zeros([])", "zeros(0, 3, dtype=torch.bool)"],
     rejects={"zeros(2, -1, dtype=torch.bool)": "zeros: Dimension size must be non-negative."})  # fmt: skip
-def zeros(xp, size: Size, *, dtype: OptDtype = None, layout: Any = None, device: OptDevice = None, pin_memory: Bool = False,
-          requires_grad: Bool = False):  # fmt: skip
+def zeros(
+    xp,
+    size: Size,
+    *,
+    dtype: OptDtype = None,
+    layout: Any = None,
+    device: OptDevice = None,
+    pin_memory: Bool = False,
+    requires_grad: Bool = False,
+):
     """Filled with 0, in the default dtype unless `dtype=` is given."""
     return xp.zeros(dims_of(size), default_name(dtype))
 
@@ -97,21 +105,41 @@ def zeros(xp, size: Size, *, dtype: OptDtype = None, layout: Any = None, device:
 @zeros.rule
 def _(size, dtype, device):
     for s in size if isinstance(size, (tuple, list)) else ():
-        require(True if isinstance(s, (TensorLike, UnknownLike)) else ge(s, 0), "zeros: Dimension size must be non-negative.")
+        require(
+            True if isinstance(s, (TensorLike, UnknownLike)) else ge(s, 0),
+            "zeros: Dimension size must be non-negative.",
+        )
     return made(size, chosen(dtype, defaults.dtype), device)
 
 
 @op("torch.ones", varargs="size", accepts=["ones(2, 3)", "ones((2,), dtype=torch.int64)"],
     rejects={"ones(2, -1)": "Trying to create tensor with negative dimension -1: [2, -1]"})  # fmt: skip
-def ones(xp, size: Size, *, dtype: OptDtype = None, layout: Any = None, device: OptDevice = None, pin_memory: Bool = False,
-         requires_grad: Bool = False):  # fmt: skip
+def ones(
+    xp,
+    size: Size,
+    *,
+    dtype: OptDtype = None,
+    layout: Any = None,
+    device: OptDevice = None,
+    pin_memory: Bool = False,
+    requires_grad: Bool = False,
+):
     """Filled with 1, in the default dtype unless `dtype=` is given."""
     return xp.ones(dims_of(size), default_name(dtype))
 
 
 @op("torch.empty", varargs="size")
-def empty(xp, size: Size, *, dtype: OptDtype = None, layout: Any = None, device: OptDevice = None, pin_memory: Bool = False,
-          requires_grad: Bool = False, memory_format: Any = None):  # fmt: skip
+def empty(
+    xp,
+    size: Size,
+    *,
+    dtype: OptDtype = None,
+    layout: Any = None,
+    device: OptDevice = None,
+    pin_memory: Bool = False,
+    requires_grad: Bool = False,
+    memory_format: Any = None,
+):
     """Values are not set (here: 0)."""
     return xp.zeros(dims_of(size), default_name(dtype))
 
@@ -150,15 +178,24 @@ def _filled_dtype(value: object) -> DType | None:
     return of_number((False, 0, 0.0, 0j)[fact.dtype.category])
 
 
-def _no_overflow(value: object, dtype: DType | None) -> None:
+def no_overflow(value: object, dtype: DType | None) -> None:
     if isinstance(value, complex) and dtype is not None and dtype.category < 3:
         raise Refused(f"value cannot be converted to type {cpp_name(dtype)} without overflow")
 
 
 @op("torch.full", accepts=["full((2, 3), 1.5)", "full((2,), 7)", "full([3], True)", "full((), 3, dtype=torch.float32)"],
     rejects={"full((-1,), 0)": "Trying to create tensor with negative dimension -1: [-1]"})  # fmt: skip
-def full(xp, size: Ints, fill_value: TensorOrNum, *, dtype: OptDtype = None, layout: Any = None, device: OptDevice = None,
-         pin_memory: Bool = False, requires_grad: Bool = False):  # fmt: skip
+def full(
+    xp,
+    size: Ints,
+    fill_value: TensorOrNum,
+    *,
+    dtype: OptDtype = None,
+    layout: Any = None,
+    device: OptDevice = None,
+    pin_memory: Bool = False,
+    requires_grad: Bool = False,
+):
     """Filled with one value, whose type gives the dtype: bool, int64, the default float or its complex."""
     value = host(fill_value)
     return xp.full(dims_of(size), value, np_name(dtype or of_number(value)))
@@ -181,8 +218,14 @@ def _(dtype, device):
     return made((), chosen(dtype, defaults.dtype), device)
 
 
-@op("torch.eye", accepts=["eye(3)", "eye(2, 3, dtype=torch.int64)", "eye(0)"],
-    rejects={"eye(-1)": "n must be greater or equal to 0, got -1", "eye(2, -2)": "m must be greater or equal to 0, got -2"})  # fmt: skip
+@op(
+    "torch.eye",
+    accepts=["eye(3)", "eye(2, 3, dtype=torch.int64)", "eye(0)"],
+    rejects={
+        "eye(-1)": "n must be greater or equal to 0, got -1",
+        "eye(2, -2)": "m must be greater or equal to 0, got -2",
+    },
+)
 def eye(xp, n: Int, m: OptInt = None, *, dtype: OptDtype = None, layout: Any = None, device: OptDevice = None,
         pin_memory: Bool = False, requires_grad: Bool = False):  # fmt: skip
     """1 on the diagonal, 0 elsewhere, n by m (n by n)."""
@@ -198,104 +241,15 @@ def _(n, m, dtype, device):
     return made(dims, chosen(dtype, defaults.dtype), device)
 
 
-# --- like another tensor -----------------------------------------------------------------------------------------------
+# --- from Python data ------------------------------------------------------------------------------------------------
 
 
-@op("torch.zeros_like", accepts=["zeros_like(f32[2, 3])", "zeros_like(i64[2], dtype=torch.float64)"])
-def zeros_like(xp, input: Tensor, *, dtype: OptDtype = None, layout: Any = None, device: OptDevice = None,
-               pin_memory: Bool = False, requires_grad: Bool = False, memory_format: Any = None):  # fmt: skip
-    """Zeros of the input's shape, dtype and device, unless given."""
-    return xp.zeros_like(input, dtype=dtype and np_name(dtype))
-
-
-@op("torch.ones_like", accepts=["ones_like(f32[2, 3])", "ones_like(bool[2])"])
-def ones_like(xp, input: Tensor, *, dtype: OptDtype = None, layout: Any = None, device: OptDevice = None,
-              pin_memory: Bool = False, requires_grad: Bool = False, memory_format: Any = None):  # fmt: skip
-    """Ones of the input's shape, dtype and device, unless given."""
-    return xp.ones_like(input, dtype=dtype and np_name(dtype))
-
-
-@op("torch.empty_like")
-def empty_like(xp, input: Tensor, *, dtype: OptDtype = None, layout: Any = None, device: OptDevice = None,
-               pin_memory: Bool = False, requires_grad: Bool = False, memory_format: Any = None):  # fmt: skip
-    """Not set (here: 0), with the input's shape, dtype and device, unless given."""
-    return xp.zeros_like(input, dtype=dtype and np_name(dtype))
-
-
-@zeros_like.rule
-@ones_like.rule
-@empty_like.rule
-def _(input, dtype, device):
-    return like(input, dtype, device)
-
-
-def like(input: Fact, dtype: object, device: object) -> Fact:
-    """The fact of a tensor made like `input`, which may keep its memory layout."""
-    fact = input.fact
-    return Fact(chosen(dtype, fact.dtype), fact.dims, placed(device, fact.device), contiguous=fact.contiguous)
-
-
-@op("torch.full_like", accepts=["full_like(f32[2, 3], 2)", "full_like(i64[2], 1.5)"],
-    rejects={"full_like(f32[2], 1j)": "value cannot be converted to type float without overflow"})  # fmt: skip
-def full_like(xp, input: Tensor, fill_value: TensorOrNum, *, dtype: OptDtype = None, layout: Any = None, device: OptDevice = None,
-              pin_memory: Bool = False, requires_grad: Bool = False, memory_format: Any = None):  # fmt: skip
-    """One value in the input's shape, dtype and device, unless given."""
-    return xp.full_like(input, host(fill_value), dtype=dtype and np_name(dtype))
-
-
-@full_like.rule
-def _(input, fill_value, dtype, device):
-    fact = like(input, dtype, device)
-    _no_overflow(fill_value, fact.dtype)
-    return fact
-
-
-@op("Tensor.new_zeros", varargs="size", accepts=["new_zeros(f32[2], 3, 4)", "new_zeros(i64[2], (3,))"],
-    rejects={"new_zeros(f32[2], -1)": "Trying to create tensor with negative dimension -1: [-1]"})  # fmt: skip
-def new_zeros(xp, input: Tensor, size: Size, *, dtype: OptDtype = None, layout: Any = None, device: OptDevice = None,
-              pin_memory: Bool = False, requires_grad: Bool = False):  # fmt: skip
-    """Zeros in the tensor's dtype and on its device."""
-    return xp.zeros(dims_of(size), np_name(dtype) if dtype else input.dtype)
-
-
-@op("Tensor.new_ones", varargs="size", accepts=["new_ones(f32[2], 3, 4)", "new_ones(i64[2], [3], dtype=torch.bool)"])
-def new_ones(xp, input: Tensor, size: Size, *, dtype: OptDtype = None, layout: Any = None, device: OptDevice = None,
-             pin_memory: Bool = False, requires_grad: Bool = False):  # fmt: skip
-    """Ones in the tensor's dtype and on its device."""
-    return xp.ones(dims_of(size), np_name(dtype) if dtype else input.dtype)
-
-
-@op("Tensor.new_empty", varargs="size")
-def new_empty(xp, input: Tensor, size: Size, *, dtype: OptDtype = None, layout: Any = None, device: OptDevice = None,
-              pin_memory: Bool = False, requires_grad: Bool = False):  # fmt: skip
-    """Not set (here: 0), in the tensor's dtype and on its device."""
-    return xp.zeros(dims_of(size), np_name(dtype) if dtype else input.dtype)
-
-
-@new_zeros.rule
-@new_ones.rule
-@new_empty.rule
-def _(input, size, dtype, device):
-    return made(size, chosen(dtype, input.dtype), device, input.device)
-
-
-@op("Tensor.new_full", accepts=["new_full(f32[2], (3, 4), 1)", "new_full(i64[2], [2], 1.5)"])
-def new_full(xp, input: Tensor, size: Ints, fill_value: TensorOrNum, *, dtype: OptDtype = None, layout: Any = None,
-             device: OptDevice = None, pin_memory: Bool = False, requires_grad: Bool = False):  # fmt: skip
-    """One value, in the tensor's dtype and on its device."""
-    return xp.full(dims_of(size), host(fill_value), np_name(dtype) if dtype else input.dtype)
-
-
-@new_full.rule
-def _(input, size, fill_value, dtype, device):
-    _no_overflow(fill_value, chosen(dtype, input.dtype))
-    return made(size, chosen(dtype, input.dtype), device, input.device)
-
-
-# --- from Python data --------------------------------------------------------------------------------------------------
-
-
-@op("torch.tensor", name="tensor", overload="tensor", accepts=["tensor(f32[2, 3])", "tensor(i64[2], dtype=torch.float32)"])
+@op(
+    "torch.tensor",
+    name="tensor",
+    overload="tensor",
+    accepts=["tensor(f32[2, 3])", "tensor(i64[2], dtype=torch.float32)"],
+)
 def tensor_copy(xp, data: Tensor, *, dtype: OptDtype = None, device: OptDevice = None, requires_grad: Bool = False,
                 pin_memory: Bool = False):  # fmt: skip
     """A copy of a tensor, cut off from its graph."""
@@ -308,10 +262,22 @@ def _(data, dtype, device):
     return Fact(chosen(dtype, fact.dtype), fact.dims, placed(device, fact.device))
 
 
-@op("torch.tensor",
-    accepts=["tensor([[1, 2], [3, 4]])", "tensor([1, 2.5])", "tensor(True)", "tensor([])", "tensor([1, 2], dtype=torch.float64)",
-             "tensor([[], []])", "tensor((1, True))"],
-    rejects={"tensor([[1, 2], [3]])": "expected sequence of length 2 at dim 1 (got 1)", "tensor(['a'])": "too many dimensions 'str'"})  # fmt: skip
+@op(
+    "torch.tensor",
+    accepts=[
+        "tensor([[1, 2], [3, 4]])",
+        "tensor([1, 2.5])",
+        "tensor(True)",
+        "tensor([])",
+        "tensor([1, 2], dtype=torch.float64)",
+        "tensor([[], []])",
+        "tensor((1, True))",
+    ],
+    rejects={
+        "tensor([[1, 2], [3]])": "expected sequence of length 2 at dim 1 (got 1)",
+        "tensor(['a'])": "too many dimensions 'str'",
+    },
+)
 def tensor(xp, data: Data, *, dtype: OptDtype = None, device: OptDevice = None, requires_grad: Bool = False,
            pin_memory: Bool = False):  # fmt: skip
     """A new tensor of numbers, nested sequences of numbers, or an array; the dtype follows from the numbers."""
@@ -329,7 +295,9 @@ def _kept(data, dtype, device) -> str:
     fact = fact_of(data)
     same_dtype = True if dtype is None or dtype is fact.dtype else None if fact.dtype is None else False
     where = placed(device, fact.device)
-    same_device = True if device is None or where == fact.device else None if fact.device is None or where is None else False
+    same_device = (
+        True if device is None or where == fact.device else None if fact.device is None or where is None else False
+    )
     if same_dtype is True and same_device is True:
         return "same:data"
     return "new" if False in (same_dtype, same_device) else "maybe"

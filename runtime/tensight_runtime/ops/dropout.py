@@ -51,7 +51,13 @@ def train_dims(input, p):
 
 def dropout_dtype(input, p, training):
     """The input's; integers cannot be scaled by 1 / (1 - p)."""
-    if training is True and input.dtype is not None and input.dtype.category < 2 and isinstance(p, (int, float)) and 0 < p < 1:
+    if (
+        training is True
+        and input.dtype is not None
+        and input.dtype.category < 2
+        and isinstance(p, (int, float))
+        and 0 < p < 1
+    ):
         raise Refused(f"result type Float can't be cast to the desired output type {scalar_name(input.dtype)}")
     return input.dtype
 
@@ -106,15 +112,27 @@ def alpha_drop(xp, rng, input, p, training, inplace, masked: Callable):
     return input, scale
 
 
-FORM = {"random": drops, "alias": dropout_alias, "mutates": dropout_mutates, "extras": ("mask",), "dtype": dropout_dtype}
+FORM = {
+    "random": drops,
+    "alias": dropout_alias,
+    "mutates": dropout_mutates,
+    "extras": ("mask",),
+    "dtype": dropout_dtype,
+}
 RANGE = "dropout probability has to be between 0 and 1, but got 1.5"
 
 
 @op(
-    "torch.nn.functional.dropout", shape=dropout_dims, **FORM, grad_name="MulBackward0",
-    accepts=["dropout(f32[4, 5])", "dropout(f64[4, 5], 0.3)", "dropout(f32[4, 5], 0.3, False)", "dropout(f32[4, 5], 0.0)",
-             "dropout(f32[4, 5], p=1.0)", "dropout(i64[3], 0.3, training=False)"],
-    rejects={"dropout(f32[3], 1.5)": RANGE, "dropout(i64[3], 0.5)": "result type Float can't be cast to the desired output type Long"},
+    "torch.nn.functional.dropout",
+    shape=dropout_dims, **FORM, grad_name="MulBackward0",
+    accepts=[
+        "dropout(f32[4, 5])", "dropout(f64[4, 5], 0.3)", "dropout(f32[4, 5], 0.3, False)", "dropout(f32[4, 5], 0.0)",
+        "dropout(f32[4, 5], p=1.0)", "dropout(i64[3], 0.3, training=False)",
+    ],
+    rejects={
+        "dropout(f32[3], 1.5)": RANGE,
+        "dropout(i64[3], 0.5)": "result type Float can't be cast to the desired output type Long",
+    },
 )  # fmt: skip
 def dropout(xp, rng, input: Tensor, p: Num = 0.5, training: Bool = True, inplace: Bool = False):
     """Each value zeroed with probability p, the others scaled by 1 / (1 - p)."""
@@ -122,8 +140,10 @@ def dropout(xp, rng, input: Tensor, p: Num = 0.5, training: Bool = True, inplace
 
 
 @op(
-    "torch.dropout", name="dropout", overload="train", shape=train_dims, extras=("mask",), grad_name="MulBackward0",
-    random=lambda p, train: drops(p, train), alias=lambda p, train: dropout_alias(p, train, False), dtype=promote.same(),
+    "torch.dropout",
+    name="dropout", overload="train", shape=train_dims, extras=("mask",), grad_name="MulBackward0",
+    random=lambda p, train: drops(p, train), alias=lambda p, train: dropout_alias(p, train, False),
+    dtype=promote.same(),
     accepts=["dropout(f32[4, 5], 0.4, True)", "dropout(f32[4, 5], 0.4, False)"],
     rejects={"dropout(f32[3], 1.5, True)": RANGE},
 )  # fmt: skip
@@ -135,10 +155,10 @@ def dropout_train(xp, rng, input: Tensor, p: Num, train: Bool):
 def feature_dims(ranks, message):
     """The input's shape, of one of these ranks (None: at least 2)."""
 
-    def shape(input, p):
+    def shape(input, p, training):
         probability(p)
         rank = len(input.shape)
-        if rank < 2 if ranks is None else rank not in ranks:
+        if (rank < 2 and not idle(p, training)) if ranks is None else rank not in ranks:
             raise Refused(message.format(rank))
         return input.shape
 
@@ -153,9 +173,13 @@ NOT_1D = (
 
 
 @op(
-    "torch.nn.functional.dropout1d", shape=feature_dims((2, 3), NOT_1D), **FORM, grad_name="MulBackward0",
+    "torch.nn.functional.dropout1d",
+    shape=feature_dims((2, 3), NOT_1D), **FORM, grad_name="MulBackward0",
     accepts=["dropout1d(f32[4, 5, 3])", "dropout1d(f32[4, 5], 0.3)", "dropout1d(f32[4, 5], 0.3, False)"],
-    rejects={"dropout1d(f32[3])": "dropout1d: Expected 2D or 3D input, but received a 1D input.", "dropout1d(f32[3, 3], 1.5)": RANGE},
+    rejects={
+        "dropout1d(f32[3])": "dropout1d: Expected 2D or 3D input, but received a 1D input.",
+        "dropout1d(f32[3, 3], 1.5)": RANGE,
+    },
 )  # fmt: skip
 def dropout1d(xp, rng, input: Tensor("N C L", "C L"), p: Num = 0.5, training: Bool = True, inplace: Bool = False):
     """Whole channels zeroed with probability p, the others scaled by 1 / (1 - p)."""
@@ -163,7 +187,8 @@ def dropout1d(xp, rng, input: Tensor("N C L", "C L"), p: Num = 0.5, training: Bo
 
 
 @op(
-    "torch.nn.functional.dropout2d", shape=feature_dims(None, NO_CHANNELS), **FORM, grad_name="MulBackward0",
+    "torch.nn.functional.dropout2d",
+    shape=feature_dims(None, NO_CHANNELS), **FORM, grad_name="MulBackward0",
     accepts=["dropout2d(f32[4, 5, 3, 2])", "dropout2d(f32[4, 5, 3], 0.3)", "dropout2d(f32[4, 5, 2, 2], 0.3, False)"],
     rejects={"dropout2d(f32[3])": NO_CHANNELS, "dropout2d(f32[3, 3], 1.5)": RANGE},
 )  # fmt: skip
@@ -173,18 +198,24 @@ def dropout2d(xp, rng, input: Tensor("N C H W"), p: Num = 0.5, training: Bool = 
 
 
 @op(
-    "torch.nn.functional.dropout3d", shape=feature_dims(None, NO_CHANNELS), **FORM, grad_name="MulBackward0",
+    "torch.nn.functional.dropout3d",
+    shape=feature_dims(None, NO_CHANNELS), **FORM, grad_name="MulBackward0",
     accepts=["dropout3d(f32[4, 5, 3, 2, 2])", "dropout3d(f32[4, 5, 2, 3], 0.3)"],
     rejects={"dropout3d(f32[3, 3], 1.5)": RANGE},
 )  # fmt: skip
-def dropout3d(xp, rng, input: Tensor("N C D H W", "C D H W"), p: Num = 0.5, training: Bool = True, inplace: Bool = False):
+def dropout3d(
+    xp, rng, input: Tensor("N C D H W", "C D H W"), p: Num = 0.5, training: Bool = True, inplace: Bool = False
+):
     """Whole channels zeroed with probability p, the others scaled by 1 / (1 - p).  Only a 5-d input is a batch."""
     return drop(xp, rng, input, p, training, inplace, features if input.ndim == 5 else unbatched)
 
 
 @op(
-    "torch.nn.functional.alpha_dropout", shape=dropout_dims, **FORM, grad_name="AddBackward0",
-    accepts=["alpha_dropout(f32[4, 5], training=True)", "alpha_dropout(f32[4, 5])", "alpha_dropout(f32[4, 5], 0.3, True)"],
+    "torch.nn.functional.alpha_dropout",
+    shape=dropout_dims, **FORM, grad_name="AddBackward0",
+    accepts=[
+        "alpha_dropout(f32[4, 5], training=True)", "alpha_dropout(f32[4, 5])", "alpha_dropout(f32[4, 5], 0.3, True)",
+    ],
     rejects={"alpha_dropout(f32[3], 1.5)": RANGE},
 )  # fmt: skip
 def alpha_dropout(xp, rng, input: Tensor, p: Num = 0.5, training: Bool = False, inplace: Bool = False):
@@ -193,7 +224,8 @@ def alpha_dropout(xp, rng, input: Tensor, p: Num = 0.5, training: Bool = False, 
 
 
 @op(
-    "torch.nn.functional.feature_alpha_dropout", shape=feature_dims(None, NO_CHANNELS), **FORM, grad_name="AddBackward0",
+    "torch.nn.functional.feature_alpha_dropout",
+    shape=feature_dims(None, NO_CHANNELS), **FORM, grad_name="AddBackward0",
     accepts=["feature_alpha_dropout(f32[4, 5, 3], training=True)", "feature_alpha_dropout(f32[4, 5, 2], 0.3)"],
     rejects={"feature_alpha_dropout(f32[3], 0.5, True)": NO_CHANNELS, "feature_alpha_dropout(f32[3, 3], 1.5)": RANGE},
 )  # fmt: skip

@@ -3,9 +3,10 @@
 from functools import lru_cache
 from typing import NamedTuple
 
+from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq
 from tensight_runtime.spec.dtype import result_type
-from tensight_runtime.spec.kind import Any, Str, TensorLike, Tensors, UnknownLike
+from tensight_runtime.spec.kind import Any, Str, Tensor, TensorLike, Tensors, UnknownLike
 from tensight_runtime.spec.op import op, scalar_name
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.shape import broadcastable
@@ -145,44 +146,58 @@ def einsum_dtype(equation, operands):
     return result_type([(t.dtype, 1) for t in operands])
 
 
-def einsum_alias(equation, operands) -> str:
+def einsum_alias(equation) -> str:
     """One operand whose letters all survive is only transposed, or a diagonal of it taken: a view."""
-    if not isinstance(equation, str) or isinstance(operands, UnknownLike):
+    if not isinstance(equation, str):
         return "maybe"
-    if len(operands) != 1:
-        return "new"
     parsed = read(equation, 1)
     return "view" if set(parsed.inputs[0]) == set(parsed.output) else "new"
+
+
+@op("torch.einsum", overload="alone", shape=lambda equation, operand: einsum_dims(equation, [operand]),
+    dtype=promote.same("operand"), alias=einsum_alias, autocast="lower", name="einsum",
+    accepts=["einsum('ii->i', f32[3, 3])", "einsum('ij->ji', f32[2, 3])", "einsum('ii', f32[3, 3])", "einsum('i...->...', f32[2, 3, 4])",
+             "einsum('bab', f32[2, 3, 2])", "einsum('iij->ij', f32[2, 2, 3])", "einsum('i j -> ', f32[2, 3])", "einsum('aB', f32[2, 3])"],
+    rejects={"einsum('ij->ik', f32[2, 3])": "einsum(): output subscript k does not appear in the equation for any input operand",
+             "einsum('ij,jk->ik', f32[2, 3])": "einsum(): fewer operands were provided than specified in the equation",
+             "einsum('ijk->ik', f32[2, 3])": "einsum(): the number of subscripts in the equation (3) does not match the number of"
+             " dimensions (2) for operand 0 and no ellipsis was given",
+             "einsum('ii->i', f32[2, 3])": "einsum(): subscript i is repeated for operand 0 but the sizes don't match, 3 != 2",
+             "einsum('i1->i', f32[2, 3])": "einsum(): invalid subscript given at index 1 in the equation string"})  # fmt: skip
+def einsum_alone(xp, equation: Str, operand: Tensor):
+    """Of one tensor: a transposed view ("ij->ji"), a diagonal ("ii->i"), or sums ("ij->j")."""
+    parsed = read(equation, 1)
+    return xp.einsum(f"{parsed.inputs[0]}->{parsed.output}".replace(ELLIPSIS, "..."), operand)
+
+
+@einsum_alone.vjp("operand")
+def _(g, equation, operand_shape):
+    parsed = read(equation, 1)
+    mine = parsed.inputs[0]
+    distinct = "".join(dict.fromkeys(mine))
+    target = "".join(c for c in distinct if c in parsed.output)
+    if target != parsed.output:
+        g = einsum(f"{parsed.output}->{target}".replace(ELLIPSIS, "..."), g)
+    return _as_operand(g, operand_shape, mine, target)
 
 
 @op(
     "torch.einsum",
     shape=einsum_dims,
     dtype=einsum_dtype,
-    alias=einsum_alias,
     varargs="operands",
     autocast="lower",
     accepts=["einsum('ij,jk->ik', f32[2, 3], f32[3, 4])", "einsum('bhid,bhjd->bhij', f32[2, 1, 3, 4], f32[2, 1, 5, 4])",
-             "einsum('ii->i', f32[3, 3])", "einsum('ij->ji', f32[2, 3])", "einsum('...ij,...jk', f32[2, 3, 4], f32[4, 5])",
-             "einsum('i,j', f32[2], f64[3])", "einsum('ij,kj', f32[2, 3], f32[4, 1])", "einsum('ii', f32[3, 3])",
-             "einsum('i...->...', f32[2, 3, 4])", "einsum('ij,jk->ik', [f32[2, 3], f32[3, 4]])", "einsum('bab', f32[2, 3, 2])",
-             "einsum('bn,anm,bm->ba', f32[2, 3], f32[5, 3, 4], f32[2, 4])", "einsum('iij->ij', f32[2, 2, 3])",
-             "einsum('i j -> ', f32[2, 3])", "einsum('aB', f32[2, 3])", "einsum('ij,j->ij', f32[2, 3], f32[3])"],
+             "einsum('...ij,...jk', f32[2, 3, 4], f32[4, 5])", "einsum('i,j', f32[2], f64[3])", "einsum('ij,kj', f32[2, 3], f32[4, 1])",
+             "einsum('ij,jk->ik', [f32[2, 3], f32[3, 4]])", "einsum('bn,anm,bm->ba', f32[2, 3], f32[5, 3, 4], f32[2, 4])",
+             "einsum('ij,j->ij', f32[2, 3], f32[3])", "einsum('ij->ji', [f32[2, 3]])", "einsum('iij,j->ij', f32[2, 2, 3], f32[3])"],
     rejects={"einsum('ij,jk->ik', f32[2, 3], f32[4, 5])": "einsum(): subscript j has size 4 for operand 1 which does not"
-             " broadcast with previously seen size 3",
-             "einsum('ij->ik', f32[2, 3])": "einsum(): output subscript k does not appear in the equation for any input operand",
-             "einsum('ij,jk->ik', f32[2, 3])": "einsum(): fewer operands were provided than specified in the equation",
-             "einsum('ijk->ik', f32[2, 3])": "einsum(): the number of subscripts in the equation (3) does not match the number of"
-             " dimensions (2) for operand 0 and no ellipsis was given",
-             "einsum('ii->i', f32[2, 3])": "einsum(): subscript i is repeated for operand 0 but the sizes don't match, 3 != 2",
-             "einsum('i1->i', f32[2, 3])": "einsum(): invalid subscript given at index 1 in the equation string"},
+             " broadcast with previously seen size 3"},
 )  # fmt: skip
 def einsum(xp, equation: Str, operands: Tensors):
     """Sums of products, named by letters: "bi,ij->bj".  A letter that the result lacks is summed; "..." stands for batch dims."""
     parsed = read(equation, len(operands))
     left, right = ",".join(parsed.inputs), parsed.output
-    if len(operands) == 1:
-        return xp.einsum(f"{left}->{right}".replace(ELLIPSIS, "..."), operands[0])
     if len({o.dtype for o in operands}) > 1:
         operands = [o.astype(xp.result_type(*operands), copy=False) for o in operands]
     if operands[0].dtype.char == "e":
@@ -208,22 +223,24 @@ def _gradient(g, parsed: Equation, operands, at: int):
     text = f"{','.join(letters for letters, _ in terms)}->{target}".replace(ELLIPSIS, "...")
     dtype = g.dtype
     result = einsum(text, *(o if o.dtype is dtype else o.to(dtype) for _, o in terms))
-    return _as_operand(result, operands[at], mine, target)
+    return _as_operand(result, operands[at].shape, mine, target)
 
 
-def _as_operand(result, operand, mine: str, target: str):
+def _as_operand(result, shape, mine: str, target: str):
     """Give `result` (dims `target`) the operand's own dims: missing ones are expanded, a repeated letter is a diagonal."""
-    covered = operand.dim() - len(mine.replace(ELLIPSIS, ""))
+    covered = len(shape) - len(mine.replace(ELLIPSIS, ""))
     extent, at = {}, 0
     for letter in mine:
-        extent.setdefault(letter, tuple(operand.shape[at : at + (covered if letter == ELLIPSIS else 1)]))
+        extent.setdefault(letter, tuple(shape[at : at + (covered if letter == ELLIPSIS else 1)]))
         at += covered if letter == ELLIPSIS else 1
     distinct = list(dict.fromkeys(mine))
-    if ELLIPSIS in target:  # the other operands may have had more batch dims
+    if ELLIPSIS in target:  # the other operands may have had more batch dims, or fewer
         extra = result.dim() - (len(target) - 1) - covered
         first = target.index(ELLIPSIS)
         for _ in range(extra):
             result = result.sum(first)
+        for _ in range(-extra):
+            result = result.unsqueeze(first)
     position = 0
     for letter in distinct:
         width = covered if letter == ELLIPSIS else 1

@@ -1,6 +1,6 @@
 """More of the same elements: expand (without copying), repeat, tile, repeat_interleave."""
 
-from tensight_runtime.ops.layout import integer, integers, numbers, strides_of, unsure, viewed
+from tensight_runtime.ops.layout import integer, integers, numbers, strided, strides_of, unsure, viewed
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq, ge
 from tensight_runtime.spec.dtype import int64
@@ -70,7 +70,7 @@ def expanded_fact(input, size):
 def _expanded_array(xp, input, dims):
     extra = len(dims) - input.ndim
     strides = [s if new == old else 0 for old, new, s in zip(input.shape, dims[extra:], input.strides, strict=True)]
-    return xp.lib.stride_tricks.as_strided(input, dims, (*[0] * extra, *strides))
+    return strided(xp, input, dims, (*[0] * extra, *strides))
 
 
 @op(

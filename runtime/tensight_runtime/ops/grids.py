@@ -136,8 +136,8 @@ def _choice_dims(input, r, with_replacement):
 def combinations(input: Tensor, r: Int = 2, with_replacement: Bool = False):
     """All choices of `r` elements of a vector, as rows."""
     chosen = list((repeated_choices if with_replacement else choices)(range(input.shape[0]), r))
-    if not r or not chosen:
-        return input.new_zeros((len(chosen), r) if r else (0,))
+    if not r:
+        return input.new_zeros((0,))
     return stack([input[[c[i] for c in chosen]] for i in range(r)], 1)
 
 

@@ -22,7 +22,7 @@ def _getitem_alias(input, index):
         items = entries(index, input.fact.ndim)
     except RankUnknown:
         return "maybe"
-    for item in items:
+    for _, item in items:
         if isinstance(item, (bool, list, tuple, range)):
             return "new"
         if is_tensor(item):
@@ -252,7 +252,7 @@ def _(g, index):
     "torch.index_put", "Tensor.index_put",
     dtype=promote.same(), inplace=True, any_device=True,
     accepts=["index_put(f32[3, 5], (i64[2]{0..2},), f32[5])", "index_put(f32[3, 5], (i64[4]{0..2}, i64[4]{0..4}), f32[4], True)",
-             "index_put(f32[3, 5], [bool[3, 5]], f32[])", "index_put(f32[3, 5], (None, i64[2]{0..4}), f32[3, 2])"],
+             "index_put(f32[3, 5], [bool[3, 5]], f32[])"],
     rejects={"index_put(f32[3, 5], (i64[2]{0..2},), f64[5])": "Index put requires the source and destination dtypes match, got Float",
              "index_put(f32[3, 5], (i64[2]{0..2},), f32[3])": "shape mismatch: value tensor of shape [3] cannot be broadcast to indexing result"},
 )  # fmt: skip

@@ -28,9 +28,17 @@ def _sized(input, dim) -> int:
     return axis(dim, input.ndim)
 
 
-@op("Tensor.size", name="size", overload="dim", returns="int", accepts=["size(f32[2, 3], -1)", "size(f32[2, 3], dim=0)"],
-    rejects={"size(f32[2], 3)": "Dimension out of range (expected to be in range of [-1, 0], but got 3)",
-             "size(f32[], 0)": "Dimension specified as 0 but tensor has no dimensions"})  # fmt: skip
+@op(
+    "Tensor.size",
+    name="size",
+    overload="dim",
+    returns="int",
+    accepts=["size(f32[2, 3], -1)", "size(f32[2, 3], dim=0)"],
+    rejects={
+        "size(f32[2], 3)": "Dimension out of range (expected to be in range of [-1, 0], but got 3)",
+        "size(f32[], 0)": "Dimension specified as 0 but tensor has no dimensions",
+    },
+)
 def size_dim(xp, input: Tensor, dim: Int):
     """The size of one dim."""
     return input.shape[dim]
@@ -53,7 +61,13 @@ def dim(xp, input: Tensor):
 dim.rule(lambda input: UNKNOWN if input.dims is None else len(input.dims))
 
 
-@op("torch.numel", "Tensor.numel", "Tensor.nelement", returns="int", accepts=["numel(f32[2, 3])", "numel(f32[])", "numel(f32[0, 3])"])
+@op(
+    "torch.numel",
+    "Tensor.numel",
+    "Tensor.nelement",
+    returns="int",
+    accepts=["numel(f32[2, 3])", "numel(f32[])", "numel(f32[0, 3])"],
+)
 def numel(xp, input: Tensor):
     """The number of elements."""
     return input.size
@@ -62,7 +76,13 @@ def numel(xp, input: Tensor):
 numel.rule(lambda input: UNKNOWN if input.dims is None else product(input.dims))
 
 
-@op("Tensor.__len__", name="len", returns="int", accepts=["len(f32[2, 3])"], rejects={"len(f32[])": "len() of a 0-d tensor"})
+@op(
+    "Tensor.__len__",
+    name="len",
+    returns="int",
+    accepts=["len(f32[2, 3])"],
+    rejects={"len(f32[])": "len() of a 0-d tensor"},
+)
 def len_(xp, input: Tensor):
     """The size of the first dim."""
     return len(input)
@@ -124,7 +144,12 @@ def element_size(xp, input: Tensor):
 element_size.rule(lambda input: UNKNOWN if input.dtype is None else input.dtype.itemsize)
 
 
-@op("torch.is_floating_point", "Tensor.is_floating_point", returns="bool", accepts=["is_floating_point(f32[2])", "is_floating_point(i64[2])"])
+@op(
+    "torch.is_floating_point",
+    "Tensor.is_floating_point",
+    returns="bool",
+    accepts=["is_floating_point(f32[2])", "is_floating_point(i64[2])"],
+)
 def is_floating_point(xp, input: Tensor):
     """Whether the dtype is float16, bfloat16, float32 or float64."""
     return input.dtype.kind == "f"
@@ -142,7 +167,13 @@ def is_complex(xp, input: Tensor):
 is_complex.rule(lambda input: None if input.dtype is None else input.dtype.category == 3)
 
 
-@op("torch.is_signed", "Tensor.is_signed", returns="bool", accepts=["is_signed(f32[2])", "is_signed(u8[2])"], name="is_signed")
+@op(
+    "torch.is_signed",
+    "Tensor.is_signed",
+    returns="bool",
+    accepts=["is_signed(f32[2])", "is_signed(u8[2])"],
+    name="is_signed",
+)
 def is_signed(xp, input: Tensor):
     """Whether the dtype has negative numbers."""
     return input.dtype.kind in "ifc"
@@ -177,12 +208,19 @@ def _(input, other):
     return False if False in answers else None if None in answers else True
 
 
-@op("torch.result_type", name="result_type", returns="host", any_device=True, accepts=["result_type(i64[2], 1.5)", "result_type(f32[2], f64[])"])
+@op(
+    "torch.result_type",
+    name="result_type",
+    returns="host",
+    any_device=True,
+    accepts=["result_type(i64[2], 1.5)", "result_type(f32[2], f64[])"],
+)
 def result_type_(xp, tensor: TensorOrNum, other: TensorOrNum):
     """The dtype an operator on both would have.  (In float32 arrays bfloat16 cannot be told; the rule knows it.)"""
     operands = [v for v in (tensor, other) if hasattr(v, "dtype")]
-    return result_type([(dtype_of(v), v.ndim) for v in operands], [v for v in (tensor, other) if not hasattr(v, "dtype")])
-
+    return result_type(
+        [(dtype_of(v), v.ndim) for v in operands], [v for v in (tensor, other) if not hasattr(v, "dtype")]
+    )
 
 
 @result_type_.rule
@@ -205,7 +243,9 @@ def _known(dtype: object) -> DType | None:
     return dtype if isinstance(dtype, DType) else None
 
 
-@op("torch.can_cast", returns="bool", accepts=["can_cast(torch.float, torch.int)", "can_cast(torch.int64, torch.uint8)"])
+@op(
+    "torch.can_cast", returns="bool", accepts=["can_cast(torch.float, torch.int)", "can_cast(torch.int64, torch.uint8)"]
+)
 def can_cast(xp, from_: DtypeKind, to: DtypeKind):
     """Whether values may be cast without losing their category of numbers."""
     return from_.category <= to.category

@@ -5,11 +5,11 @@ that is not known to be row-major.  So a transposed tensor remembers its strides
 This file declares no operators.
 """
 
-from tensight_runtime.spec.cond import divides, eq, ge, lt
+from tensight_runtime.spec.cond import divides, eq, ge, le, lt
 from tensight_runtime.spec.fact import Fact
 from tensight_runtime.spec.kind import TensorLike, UnknownLike
 from tensight_runtime.spec.require import RankUnknown, Refused, require
-from tensight_runtime.spec.size import UNKNOWN, Expr, Unknown, lower, product
+from tensight_runtime.spec.size import UNKNOWN, Expr, Unknown, lower, product, smax, smin
 
 
 def integer(value):
@@ -33,6 +33,16 @@ def integers(value) -> tuple:
 def unsure(size) -> bool:
     """May this size argument be -1, for all that is known?"""
     return size is UNKNOWN or (type(size) is Expr and lower(size) is None)
+
+
+def lesser(a, b):
+    """The smaller of two sizes, as simply as can be said."""
+    return a if le(a, b) is True else b if le(b, a) is True else smin(a, b)
+
+
+def greater(a, b):
+    """The larger of two sizes, as simply as can be said."""
+    return a if le(b, a) is True else b if le(a, b) is True else smax(a, b)
 
 
 def numbers(value) -> tuple[int, ...]:
@@ -135,7 +145,8 @@ def regrouped(input: Fact, dims) -> bool | tuple | None:
     base, have, want = strides[-1] if strides else 1, 1, 1
     for d in reversed(range(len(shape))):
         have = have * shape[d]
-        if d and not (open_ := _apart(shape[d - 1], strides[d - 1], have * base)):
+        apart = _apart(shape[d - 1], strides[d - 1], have * base) if d else True
+        if apart is False:
             continue
         while at >= 0 and eq(want, have) is not True and lt(want, have) is not False:
             result[at] = want * base
@@ -144,11 +155,11 @@ def regrouped(input: Fact, dims) -> bool | tuple | None:
         while at >= 0 and eq(dims[at], 1) is True:
             result[at] = want * base
             at -= 1
+        certain = certain and apart is True
         same = eq(want, have)
         if same is not True:
             return False if same is False and certain else None
         if d:
-            certain = certain and open_ is True
             base, have, want = strides[d - 1], 1, 1
     return arranged(dims, result) if at < 0 else None
 
@@ -158,3 +169,28 @@ def _apart(size, stride, inner) -> bool | None:
     if (type(size) is int and size == 1) or eq(stride, inner) is True:
         return False
     return True if eq(size, 1) is False and eq(stride, inner) is False else None
+
+
+# --- arrays ------------------------------------------------------------------------------------------------------------
+
+
+def storage_of(array):
+    """The array that owns the memory which `array` is a view of."""
+    owner = array
+    while (owner := getattr(owner, "base", None)) is not None:
+        if hasattr(owner, "dtype") and owner.dtype == array.dtype:
+            array = owner
+    return array
+
+
+def address(array) -> int:
+    return array.__array_interface__["data"][0] if hasattr(array, "__array_interface__") else array.data.ptr
+
+
+def strided(xp, array, shape, strides, start: int = 0):
+    """A view with these strides, in bytes, from element `start` on.  Its `base` is an array, so that the memory's owner is known."""
+    owner = storage_of(array)
+    if xp.__name__ == "numpy" and owner.flags.c_contiguous and owner.size:
+        return xp.ndarray(shape, array.dtype, owner, address(array) - address(owner) + start * array.itemsize, strides)
+    flat = array.reshape(-1)[start:] if start else array
+    return xp.lib.stride_tricks.as_strided(flat, shape, strides)

@@ -77,6 +77,8 @@ def multiply(xp, a, b):
 
 def add_scaled(xp, input, product, beta, alpha):
     """beta * input + alpha * product; with beta 0 the input is not looked at, so its NaNs do not count."""
+    if product.dtype.kind in "iu":  # torch cuts the factors of integers
+        beta, alpha = int(beta), int(alpha)
     if alpha != 1:
         product = (product * alpha).astype(product.dtype, copy=False)
     if beta == 0:
@@ -139,6 +141,13 @@ def _same_as_vector(mat, vec) -> None:
 def matmul(xp, input: Tensor, other: Tensor):
     """Matrix product of the last two dims; leading dims broadcast.  1-d operands lose their dim again."""
     return multiply(xp, input, other)
+
+
+@op("Tensor.__rmatmul__", name="__rmatmul__", composite=True, shape=lambda input, other: matmul_dims(other, input), dtype=promote.same(),
+    accepts=["__rmatmul__(f32[3, 5], f32[2, 3])"])  # fmt: skip
+def rmatmul(input: Tensor, other: Tensor):
+    """`other @ input`."""
+    return matmul(other, input)
 
 
 @matmul.vjp("input")

@@ -12,7 +12,7 @@ from tensight_runtime.spec.op import op, scalar_name
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.shape import broadcast_dims
 
-# -- reductions ---------------------------------------------------------------------------------------------------------
+# -- reductions -------------------------------------------------------------------------------------------------------
 
 
 def chosen(reduction, size_average=None, reduce=None, more=()) -> str:
@@ -69,7 +69,7 @@ def no_integers(kernel, input, target):
 MISMATCH = "The size of tensor a (3) must match the size of tensor b (2) at non-singleton dimension 0"
 INVALID = "xyz is not a valid value for reduction"
 
-# -- mse, l1, smooth l1, huber ------------------------------------------------------------------------------------------
+# -- mse, l1, smooth l1, huber ----------------------------------------------------------------------------------------
 
 
 def mse_dims(input, target, size_average, reduce, reduction):
@@ -78,11 +78,18 @@ def mse_dims(input, target, size_average, reduce, reduction):
 
 
 @op(
-    "torch.nn.functional.mse_loss", shape=mse_dims, dtype=promote.promoted(), autocast="fp32",
-    accepts=["mse_loss(f32[3, 4], f32[3, 4])", "mse_loss(f32[3, 4], f64[4], reduction='none')", "mse_loss(f32[3], f32[3], reduction='sum')",
-             "mse_loss(f32[3], f32[3], size_average=False)", "mse_loss(f32[3], f32[3], reduce=False)", "mse_loss(f32[0], f32[0])"],
-    rejects={"mse_loss(f32[3, 4], f32[2, 4])": MISMATCH, "mse_loss(f32[3], f32[3], reduction='xyz')": INVALID,
-             "mse_loss(i64[3], i64[3])": "\"mse_cpu\" not implemented for 'Long'"},
+    "torch.nn.functional.mse_loss",
+    shape=mse_dims, dtype=promote.promoted(), autocast="fp32",
+    accepts=[
+        "mse_loss(f32[3, 4], f32[3, 4])", "mse_loss(f32[3, 4], f64[4], reduction='none')",
+        "mse_loss(f32[3], f32[3], reduction='sum')", "mse_loss(f32[3], f32[3], size_average=False)",
+        "mse_loss(f32[3], f32[3], reduce=False)", "mse_loss(f32[0], f32[0])",
+    ],
+    rejects={
+        "mse_loss(f32[3, 4], f32[2, 4])": MISMATCH,
+        "mse_loss(f32[3], f32[3], reduction='xyz')": INVALID,
+        "mse_loss(i64[3], i64[3])": "\"mse_cpu\" not implemented for 'Long'",
+    },
 )  # fmt: skip
 def mse_loss(
     xp, input: Tensor, target: Tensor, size_average: OptBool = None, reduce: OptBool = None, reduction: Str = "mean",
@@ -114,13 +121,23 @@ def weighted_mean(loss, weight, how):
 
 
 @op(
-    "torch.nn.functional.mse_loss", name="mse_loss", overload="weighted", composite=True, shape=weighted_dims,
-    dtype=promote.promoted(), autocast="fp32",
-    accepts=["mse_loss(f32[3, 4], f32[3, 4], weight=f32[3, 4]{0..1})", "mse_loss(f32[3], f32[3], reduction='none', weight=f32[3]{0..1})"],
+    "torch.nn.functional.mse_loss",
+    name="mse_loss", overload="weighted", composite=True, shape=weighted_dims, dtype=promote.promoted(),
+    autocast="fp32",
+    accepts=[
+        "mse_loss(f32[3, 4], f32[3, 4], weight=f32[3, 4]{0..1})",
+        "mse_loss(f32[3], f32[3], reduction='none', weight=f32[3]{0..1})",
+    ],
     rejects={"mse_loss(f32[3, 4], f32[3, 4], weight=f32[4])": "Weights and input must have the same size."},
 )  # fmt: skip
 def mse_loss_weighted(
-    input: Tensor, target: Tensor, size_average: OptBool = None, reduce: OptBool = None, reduction: Str = "mean", *, weight: Tensor
+    input: Tensor,
+    target: Tensor,
+    size_average: OptBool = None,
+    reduce: OptBool = None,
+    reduction: Str = "mean",
+    *,
+    weight: Tensor,
 ):
     """The squared error, weighted."""
     return weighted_mean((input - target).pow(2), weight, chosen(reduction, size_average, reduce))
@@ -136,11 +153,17 @@ def l1_dims(input, target, weight, size_average, reduce, reduction):
 
 
 @op(
-    "torch.nn.functional.l1_loss", composite=True, shape=l1_dims, dtype=promote.promoted(), autocast="fp32",
-    accepts=["l1_loss(f32[3, 4], f32[3, 4])", "l1_loss(f32[3, 4], f64[4], reduction='none')", "l1_loss(i64[3], i64[3], reduction='sum')",
-             "l1_loss(f32[3], f32[3], weight=f32[3]{0..1})"],
-    rejects={"l1_loss(f32[3, 4], f32[2, 4])": MISMATCH,
-             "l1_loss(i64[3], i64[3])": "mean(): could not infer output dtype. Input dtype must be either a floating point or complex"},
+    "torch.nn.functional.l1_loss",
+    composite=True, shape=l1_dims, dtype=promote.promoted(), autocast="fp32",
+    accepts=[
+        "l1_loss(f32[3, 4], f32[3, 4])", "l1_loss(f32[3, 4], f64[4], reduction='none')",
+        "l1_loss(i64[3], i64[3], reduction='sum')", "l1_loss(f32[3], f32[3], weight=f32[3]{0..1})",
+    ],
+    rejects={
+        "l1_loss(f32[3, 4], f32[2, 4])": MISMATCH,
+        "l1_loss(i64[3], i64[3])":
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex",
+    },
 )  # fmt: skip
 def l1_loss(
     input: Tensor, target: Tensor, size_average: OptBool = None, reduce: OptBool = None, reduction: Str = "mean",
@@ -159,11 +182,16 @@ def smooth_l1_dims(input, target, size_average, reduce, reduction, beta):
 
 
 @op(
-    "torch.nn.functional.smooth_l1_loss", shape=smooth_l1_dims, dtype=promote.promoted(), autocast="fp32",
-    accepts=["smooth_l1_loss(f32[3, 4], f32[3, 4])", "smooth_l1_loss(f32[3, 4], f32[4], reduction='none', beta=0.5)",
-             "smooth_l1_loss(f32[3], f64[3], reduction='sum')", "smooth_l1_loss(f32[3], f32[3], beta=0.0)"],
-    rejects={"smooth_l1_loss(f32[3, 4], f32[2, 4])": MISMATCH,
-             "smooth_l1_loss(f32[3], f32[3], beta=-1.0)": "smooth_l1_loss does not support negative values for beta."},
+    "torch.nn.functional.smooth_l1_loss",
+    shape=smooth_l1_dims, dtype=promote.promoted(), autocast="fp32",
+    accepts=[
+        "smooth_l1_loss(f32[3, 4], f32[3, 4])", "smooth_l1_loss(f32[3, 4], f32[4], reduction='none', beta=0.5)",
+        "smooth_l1_loss(f32[3], f64[3], reduction='sum')", "smooth_l1_loss(f32[3], f32[3], beta=0.0)",
+    ],
+    rejects={
+        "smooth_l1_loss(f32[3, 4], f32[2, 4])": MISMATCH,
+        "smooth_l1_loss(f32[3], f32[3], beta=-1.0)": "smooth_l1_loss does not support negative values for beta.",
+    },
 )  # fmt: skip
 def smooth_l1_loss(
     xp, input: Tensor, target: Tensor, size_average: OptBool = None, reduce: OptBool = None, reduction: Str = "mean", beta: Num = 1.0,
@@ -191,10 +219,16 @@ def huber_dims(input, target, reduction, delta):
 
 
 @op(
-    "torch.nn.functional.huber_loss", shape=huber_dims, dtype=promote.promoted(), autocast="fp32",
-    accepts=["huber_loss(f32[3, 4], f32[3, 4])", "huber_loss(f32[3, 4], f32[4], 'none', 0.5)", "huber_loss(f32[3], f32[3], reduction='sum')"],
-    rejects={"huber_loss(f32[3, 4], f32[2, 4])": MISMATCH,
-             "huber_loss(f32[3], f32[3], delta=0)": "huber_loss does not support non-positive values for delta."},
+    "torch.nn.functional.huber_loss",
+    shape=huber_dims, dtype=promote.promoted(), autocast="fp32",
+    accepts=[
+        "huber_loss(f32[3, 4], f32[3, 4])", "huber_loss(f32[3, 4], f32[4], 'none', 0.5)",
+        "huber_loss(f32[3], f32[3], reduction='sum')",
+    ],
+    rejects={
+        "huber_loss(f32[3, 4], f32[2, 4])": MISMATCH,
+        "huber_loss(f32[3], f32[3], delta=0)": "huber_loss does not support non-positive values for delta.",
+    },
 )  # fmt: skip
 def huber_loss(xp, input: Tensor, target: Tensor, reduction: Str = "mean", delta: Num = 1.0, weight: OnlyNone = None):
     """The squared error (halved) below `delta`, growing linearly above."""
@@ -215,15 +249,17 @@ def weighted_huber_dims(input, target, weight, reduction, delta):
 
 
 @op(
-    "torch.nn.functional.huber_loss", name="huber_loss", overload="weighted", composite=True, shape=weighted_huber_dims,
-    dtype=promote.promoted(), autocast="fp32", accepts=["huber_loss(f32[3, 4], f32[3, 4], weight=f32[3, 4]{0..1})"],
+    "torch.nn.functional.huber_loss",
+    name="huber_loss", overload="weighted", composite=True, shape=weighted_huber_dims, dtype=promote.promoted(),
+    autocast="fp32",
+    accepts=["huber_loss(f32[3, 4], f32[3, 4], weight=f32[3, 4]{0..1})"],
 )  # fmt: skip
 def huber_loss_weighted(input: Tensor, target: Tensor, reduction: Str = "mean", delta: Num = 1.0, *, weight: Tensor):
     """The Huber loss, weighted; its mean is over the elements."""
     return collected(huber_loss(input, target, "none", delta) * weight, reduction)
 
 
-# -- binary cross entropy -----------------------------------------------------------------------------------------------
+# -- binary cross entropy ---------------------------------------------------------------------------------------------
 
 DIFFERENT = (
     "Using a target size (torch.Size({})) that is different to the input size (torch.Size({})) is deprecated. "
@@ -243,13 +279,19 @@ def bce_dims(input, target, weight, size_average, reduce, reduction):
 
 
 @op(
-    "torch.nn.functional.binary_cross_entropy", shape=bce_dims, dtype=promote.same(), grad_name="BinaryCrossEntropyBackward0",
-    accepts=["binary_cross_entropy(f32[3, 4]{0.1..0.9}, f32[3, 4]{0..1})", "binary_cross_entropy(f32[3]{0.1..0.9}, f32[3]{0..1}, reduction='none')",
-             "binary_cross_entropy(f32[3, 4]{0.1..0.9}, f32[3, 4]{0..1}, f32[4]{0..1}, reduction='sum')"],
-    rejects={"binary_cross_entropy(f32[3, 4]{0..1}, f32[4]{0..1})": "Using a target size (torch.Size([4])) that is different to the input size "
-                                                                    "(torch.Size([3, 4])) is deprecated. Please ensure they have the same",
-             "binary_cross_entropy(f32[3]{0..1}, i64[3])": "Found dtype Long but expected Float",
-             "binary_cross_entropy(f32[3]{2..3}, f32[3])": "all elements of input should be between 0 and 1"},
+    "torch.nn.functional.binary_cross_entropy",
+    shape=bce_dims, dtype=promote.same(), grad_name="BinaryCrossEntropyBackward0",
+    accepts=[
+        "binary_cross_entropy(f32[3, 4]{0.1..0.9}, f32[3, 4]{0..1})",
+        "binary_cross_entropy(f32[3]{0.1..0.9}, f32[3]{0..1}, reduction='none')",
+        "binary_cross_entropy(f32[3, 4]{0.1..0.9}, f32[3, 4]{0..1}, f32[4]{0..1}, reduction='sum')",
+    ],
+    rejects={
+        "binary_cross_entropy(f32[3, 4]{0..1}, f32[4]{0..1})":
+            "Using a target size (torch.Size([4])) that is different to the input size (torch.Size([3, 4])) is",
+        "binary_cross_entropy(f32[3]{0..1}, i64[3])": "Found dtype Long but expected Float",
+        "binary_cross_entropy(f32[3]{2..3}, f32[3])": "all elements of input should be between 0 and 1",
+    },
 )  # fmt: skip
 def binary_cross_entropy(
     xp, input: Tensor, target: Tensor, weight: OptTensor = None, size_average: OptBool = None, reduce: OptBool = None,
@@ -286,14 +328,19 @@ def logits_dims(input, target, weight, pos_weight, size_average, reduce, reducti
 
 
 @op(
-    "torch.nn.functional.binary_cross_entropy_with_logits", shape=logits_dims, dtype=promote.promoted(), autocast="fp32",
-    grad_name="BinaryCrossEntropyWithLogitsBackward0",
-    accepts=["binary_cross_entropy_with_logits(f32[3, 4], f32[3, 4]{0..1})",
-             "binary_cross_entropy_with_logits(f32[3, 4], f32[3, 4]{0..1}, reduction='none', pos_weight=f32[4]{1..3})",
-             "binary_cross_entropy_with_logits(f32[3, 4], f32[3, 4]{0..1}, f32[4]{0..1}, reduction='sum')"],
-    rejects={"binary_cross_entropy_with_logits(f32[3, 4], f32[4])": "Target size (torch.Size([4])) must be the same as input size "
-                                                                    "(torch.Size([3, 4]))",
-             "binary_cross_entropy_with_logits(f32[3], i64[3])": "result type Float can't be cast to the desired output type Long"},
+    "torch.nn.functional.binary_cross_entropy_with_logits",
+    shape=logits_dims, dtype=promote.promoted(), autocast="fp32", grad_name="BinaryCrossEntropyWithLogitsBackward0",
+    accepts=[
+        "binary_cross_entropy_with_logits(f32[3, 4], f32[3, 4]{0..1})",
+        "binary_cross_entropy_with_logits(f32[3, 4], f32[3, 4]{0..1}, reduction='none', pos_weight=f32[4]{1..3})",
+        "binary_cross_entropy_with_logits(f32[3, 4], f32[3, 4]{0..1}, f32[4]{0..1}, reduction='sum')",
+    ],
+    rejects={
+        "binary_cross_entropy_with_logits(f32[3, 4], f32[4])":
+            "Target size (torch.Size([4])) must be the same as input size (torch.Size([3, 4]))",
+        "binary_cross_entropy_with_logits(f32[3], i64[3])":
+            "result type Float can't be cast to the desired output type Long",
+    },
 )  # fmt: skip
 def binary_cross_entropy_with_logits(
     xp, input: Tensor, target: Tensor, weight: OptTensor = None, size_average: OptBool = None, reduce: OptBool = None,

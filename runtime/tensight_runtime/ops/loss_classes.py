@@ -17,7 +17,7 @@ def class_dim(ndim):
     return 1 if ndim > 1 else 0
 
 
-# -- nll_loss -----------------------------------------------------------------------------------------------------------
+# -- nll_loss ---------------------------------------------------------------------------------------------------------
 
 
 def index_dims(input, target, weight):
@@ -26,17 +26,24 @@ def index_dims(input, target, weight):
     if not shape:
         raise Refused("Expected 1 or more dimensions (got 0)", ValueError)
     if len(shape) > 1:
-        require(len(wanted) > 0 and eq(shape[0], wanted[0]), BATCHES, shape[0], wanted[0] if wanted else 0, error=ValueError)
+        require(
+            len(wanted) > 0 and eq(shape[0], wanted[0]), BATCHES, shape[0], wanted[0] if wanted else 0, error=ValueError
+        )
     if len(shape) <= 2:
         if len(wanted) > 1:
             raise Refused("0D or 1D target tensor expected, multi-target not supported")
         if len(shape) == 1 and wanted:
             require(
-                eq(wanted[0], 1), "For 1D input, 1D target must have size 1, but got target size: {}", wanted[0], error=ValueError
+                eq(wanted[0], 1),
+                "For 1D input, 1D target must have size 1, but got target size: {}",
+                wanted[0],
+                error=ValueError,
             )
     elif len(shape) == 4:
         if len(wanted) != 3:
-            raise Refused(f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {len(wanted)}")
+            raise Refused(
+                f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {len(wanted)}"
+            )
         for have, want in zip(wanted[1:], shape[2:], strict=True):
             require(eq(have, want), "size mismatch (got input: {} , target: {}", shape, wanted)
     else:
@@ -55,7 +62,10 @@ def check_weight(shape, weight, prefix=""):
     if len(shape) == 4 and not prefix:
         message, values = "weight tensor should be defined either for all or no classes", ()
     else:
-        message = prefix + "weight tensor should be defined either for all {} classes or no classes but got weight tensor of shape: {}"
+        message = (
+            prefix
+            + "weight tensor should be defined either for all {} classes or no classes but got weight tensor of shape: {}"
+        )
         values = classes, weight.dims
     require(len(weight.dims) == 1, message, *values)
     require(eq(weight.dims[0], classes), message, *values)
@@ -75,15 +85,21 @@ def nll_dims(input, target, weight, size_average, reduce, reduction):
 
 
 @op(
-    "torch.nn.functional.nll_loss", shape=nll_dims, dtype=promote.same(), autocast="fp32", extras=("total",), grad_name="NllLossBackward0",
-    accepts=["nll_loss(f32[3, 4], i64[3]{0..3})", "nll_loss(f32[2, 4, 5, 5], i64[2, 5, 5]{0..3}, f32[4]{0..1})",
-             "nll_loss(f32[2, 4, 5], i64[2, 5]{0..3}, reduction='none')", "nll_loss(f32[4], i64[]{0..3})",
-             "nll_loss(f64[6, 4], i64[6]{0..3}, f64[4]{0..1}, ignore_index=1)", "nll_loss(f32[6, 4], i64[6]{0..3}, reduction='sum')"],
-    rejects={"nll_loss(f32[3, 4], i64[2]{0..3})": "Expected input batch_size (3) to match target batch_size (2).",
-             "nll_loss(f32[3, 4], f32[3])": "expected target dtype to be Long or Byte, but got Float",
-             "nll_loss(f32[3, 4], i64[3]{4..4})": "Target 4 is out of bounds.",
-             "nll_loss(f32[3, 4], i64[3]{0..3}, f32[3])": "weight tensor should be defined either for all 4 classes or no classes but got "
-                                                          "weight tensor of shape: [3]"},
+    "torch.nn.functional.nll_loss",
+    shape=nll_dims, dtype=promote.same(), autocast="fp32", extras=("total",), grad_name="NllLossBackward0",
+    accepts=[
+        "nll_loss(f32[3, 4], i64[3]{0..3})", "nll_loss(f32[2, 4, 5, 5], i64[2, 5, 5]{0..3}, f32[4]{0..1})",
+        "nll_loss(f32[2, 4, 5], i64[2, 5]{0..3}, reduction='none')", "nll_loss(f32[4], i64[]{0..3})",
+        "nll_loss(f64[6, 4], i64[6]{0..3}, f64[4]{0..1}, ignore_index=1)",
+        "nll_loss(f32[6, 4], i64[6]{0..3}, reduction='sum')",
+    ],
+    rejects={
+        "nll_loss(f32[3, 4], i64[2]{0..3})": "Expected input batch_size (3) to match target batch_size (2).",
+        "nll_loss(f32[3, 4], f32[3])": "expected target dtype to be Long or Byte, but got Float",
+        "nll_loss(f32[3, 4], i64[3]{4..4})": "Target 4 is out of bounds.",
+        "nll_loss(f32[3, 4], i64[3]{0..3}, f32[3])":
+            "weight tensor should be defined either for all 4 classes or no classes but got weight tensor of shape:",
+    },
 )  # fmt: skip
 def nll_loss(
     xp, input: Tensor("N C", "C", "N C H W"), target: Tensor, weight: OptTensor("C") = None, size_average: OptBool = None,
@@ -125,7 +141,7 @@ def _(g, target, weight, total, input_shape, size_average, ignore_index, reduce,
     return share.new_zeros(input_shape).scatter(at, index.unsqueeze(at), share.unsqueeze(at))
 
 
-# -- cross_entropy ------------------------------------------------------------------------------------------------------
+# -- cross_entropy ----------------------------------------------------------------------------------------------------
 
 
 def by_probability(input, target):
@@ -140,18 +156,25 @@ def by_probability(input, target):
 def probability_dims(input, target, weight, ignore_index):
     shape = input.shape
     if target.dtype and target.dtype.category < 2:
-        raise Refused(f"Expected floating point type for target with class probabilities, got {scalar_name(target.dtype)}")
+        raise Refused(
+            f"Expected floating point type for target with class probabilities, got {scalar_name(target.dtype)}"
+        )
     for i, (have, want) in enumerate(zip(target.shape, shape, strict=True)):
         if i == 0 and len(shape) > 1:
             require(eq(want, have), BATCHES, want, have, error=ValueError)
         elif len(shape) == 1:
             require(
-                eq(want, have), "For 1D input, 1D target must have size 1, but got target size: {}", have, error=ValueError
+                eq(want, have),
+                "For 1D input, 1D target must have size 1, but got target size: {}",
+                have,
+                error=ValueError,
             )
         elif len(shape) == 2:
             require(eq(want, have), "0D or 1D target tensor expected, multi-target not supported")
         elif len(shape) == 4:
-            require(eq(want, have), "only batches of spatial targets supported (3D tensors) but got targets of dimension: 4")
+            require(
+                eq(want, have), "only batches of spatial targets supported (3D tensors) but got targets of dimension: 4"
+            )
         else:
             require(eq(want, have), "Expected target size {}, got {}", (shape[0], *shape[2:]), target.shape)
     if isinstance(ignore_index, int) and ignore_index >= 0:
@@ -185,19 +208,26 @@ def cross_entropy_dtype(input, target):
 
 
 @op(
-    "torch.nn.functional.cross_entropy", composite=True, shape=cross_entropy_dims, dtype=cross_entropy_dtype, autocast="fp32",
-    accepts=["cross_entropy(f32[3, 4], i64[3]{0..3})", "cross_entropy(f32[3, 4], f32[3, 4]{0..1})", "cross_entropy(f32[4], i64[]{0..3})",
-             "cross_entropy(f32[2, 4, 5, 5], i64[2, 5, 5]{0..3}, f32[4]{0..1}, ignore_index=0)",
-             "cross_entropy(f32[2, 4, 5], i64[2, 5]{0..3}, reduction='none', label_smoothing=0.1)",
-             "cross_entropy(f32[2, 4, 5], f32[2, 4, 5]{0..1}, f32[4]{0..1}, reduction='sum', label_smoothing=0.1)",
-             "cross_entropy(f32[9, 4], i64[9]{0..3}, f32[4]{0..1}, ignore_index=1, label_smoothing=0.2)"],
-    rejects={"cross_entropy(f32[3, 4], i64[2]{0..3})": "Expected input batch_size (3) to match target batch_size (2).",
-             "cross_entropy(f32[3, 4], f32[3])": "expected target dtype to be Long or Byte, but got Float",
-             "cross_entropy(f32[3, 4], i64[3, 4])": "Expected floating point type for target with class probabilities, got Long",
-             "cross_entropy(f32[3, 4], i64[3, 1])": "0D or 1D target tensor expected, multi-target not supported",
-             "cross_entropy(f32[2, 4, 5, 5], i64[2, 3, 5])": "size mismatch (got input: [2, 4, 5, 5] , target: [2, 3, 5]",
-             "cross_entropy(f32[3, 4], i64[3]{0..3}, reduction='bad')": "bad is not a valid value for reduction",
-             "cross_entropy(f32[3, 4], i64[3]{4..4})": "Target 4 is out of bounds."},
+    "torch.nn.functional.cross_entropy",
+    composite=True, shape=cross_entropy_dims, dtype=cross_entropy_dtype, autocast="fp32",
+    accepts=[
+        "cross_entropy(f32[3, 4], i64[3]{0..3})", "cross_entropy(f32[3, 4], f32[3, 4]{0..1})",
+        "cross_entropy(f32[4], i64[]{0..3})",
+        "cross_entropy(f32[2, 4, 5, 5], i64[2, 5, 5]{0..3}, f32[4]{0..1}, ignore_index=0)",
+        "cross_entropy(f32[2, 4, 5], i64[2, 5]{0..3}, reduction='none', label_smoothing=0.1)",
+        "cross_entropy(f32[2, 4, 5], f32[2, 4, 5]{0..1}, f32[4]{0..1}, reduction='sum', label_smoothing=0.1)",
+        "cross_entropy(f32[9, 4], i64[9]{0..3}, f32[4]{0..1}, ignore_index=1, label_smoothing=0.2)",
+    ],
+    rejects={
+        "cross_entropy(f32[3, 4], i64[2]{0..3})": "Expected input batch_size (3) to match target batch_size (2).",
+        "cross_entropy(f32[3, 4], f32[3])": "expected target dtype to be Long or Byte, but got Float",
+        "cross_entropy(f32[3, 4], i64[3, 4])":
+            "Expected floating point type for target with class probabilities, got Long",
+        "cross_entropy(f32[3, 4], i64[3, 1])": "0D or 1D target tensor expected, multi-target not supported",
+        "cross_entropy(f32[2, 4, 5, 5], i64[2, 3, 5])": "size mismatch (got input: [2, 4, 5, 5] , target: [2, 3, 5]",
+        "cross_entropy(f32[3, 4], i64[3]{0..3}, reduction='bad')": "bad is not a valid value for reduction",
+        "cross_entropy(f32[3, 4], i64[3]{4..4})": "Target 4 is out of bounds.",
+    },
 )  # fmt: skip
 def cross_entropy(
     input: Tensor("N C", "C", "N C H W"), target: Tensor, weight: OptTensor("C") = None, size_average: OptBool = None,
@@ -233,7 +263,7 @@ def cross_entropy(
     return loss * (1 - label_smoothing) + smooth * (label_smoothing / classes)
 
 
-# -- margins ------------------------------------------------------------------------------------------------------------
+# -- margins ----------------------------------------------------------------------------------------------------------
 
 
 def multi_margin_dims(input, target, p, weight, size_average, reduce, reduction):
@@ -250,31 +280,42 @@ def multi_margin_dims(input, target, p, weight, size_average, reduce, reduction)
         require(len(wanted) <= 1, message, n, wanted, shape)
         require(eq(wanted[0] if wanted else 1, n), message, n, wanted, shape)
         if weight is not None and weight.dims is not None:
-            classes = shape[-1]
-            require(eq(weight.dims[0], classes), "inconsistent weight size, expected {} but got {}", classes, weight.dims)
+            classes = shape[-1] if shape else 1
+            require(len(weight.dims) == 1, "weight must be one-dimensional", error=ValueError)
+            require(
+                eq(weight.dims[0], classes), "inconsistent weight size, expected {} but got {}", classes, weight.dims
+            )
         return wanted
 
     return loss_dims(unreduced, chosen(reduction, size_average, reduce))
 
 
 @op(
-    "torch.nn.functional.multi_margin_loss", composite=True, shape=multi_margin_dims, dtype=promote.same(), autocast="fp32",
-    accepts=["multi_margin_loss(f32[3, 4], i64[3]{0..3})", "multi_margin_loss(f32[3, 4], i64[3]{0..3}, 2, 0.5, f32[4]{0..1})",
-             "multi_margin_loss(f32[3, 4], i64[3]{0..3}, reduction='none')", "multi_margin_loss(f32[4], i64[]{0..3})"],
-    rejects={"multi_margin_loss(f32[3, 4], i64[2]{0..3})": "multi_margin_loss: target tensor should be 1-D with size equal to the number of",
-             "multi_margin_loss(f32[3, 4], i64[3]{0..3}, 3)": "only p == 1 and p == 2 supported"},
+    "torch.nn.functional.multi_margin_loss",
+    composite=True, shape=multi_margin_dims, dtype=promote.same(), autocast="fp32",
+    accepts=[
+        "multi_margin_loss(f32[3, 4], i64[3]{0..3})",
+        "multi_margin_loss(f32[3, 4], i64[3]{0..3}, 2, 0.5, f32[4]{0..1})",
+        "multi_margin_loss(f32[3, 4], i64[3]{0..3}, reduction='none')", "multi_margin_loss(f32[4], i64[]{0..3})",
+    ],
+    rejects={
+        "multi_margin_loss(f32[3, 4], i64[2]{0..3})":
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of",
+        "multi_margin_loss(f32[3, 4], i64[3]{0..3}, 3)": "only p == 1 and p == 2 supported",
+    },
 )  # fmt: skip
 def multi_margin_loss(
     input: Tensor("N C", "C"), target: Tensor("N", ""), p: Int = 1, margin: Num = 1.0, weight: OptTensor("C") = None,
     size_average: OptBool = None, reduce: OptBool = None, reduction: Str = "mean",
 ):  # fmt: skip
     """How far the other classes' scores come within `margin` of the target's, to the p-th power, over the classes."""
-    rows, index = input.reshape((-1, input.shape[-1])), target.reshape((-1, 1))
+    classes = input.shape[-1] if input.dim() else 1
+    rows, index = input.reshape((target.numel(), classes)), target.reshape((-1, 1))
     short = (margin - rows.gather(1, index) + rows).clamp(min=0)
     short = short * short if p == 2 else short
     if weight is not None:
         short = short * weight.gather(0, index.reshape(-1)).reshape((-1, 1))
-    loss = short.scatter(1, index, 0.0).sum(1) / input.shape[-1]
+    loss = short.scatter(1, index, 0.0).sum(1) / classes
     return collected(loss.reshape(target.shape), chosen(reduction, size_average, reduce))
 
 
@@ -284,14 +325,18 @@ def multilabel_margin_dims(input, target, size_average, reduce, reduction):
         require(len(input.shape) == len(target.shape), message, target.shape, input.shape)
         for a, b in zip(input.shape, target.shape, strict=True):
             require(eq(a, b), message, target.shape, input.shape)
-        return input.shape[:-1]
+        return input.shape[:-1] if input.shape else ()
 
     return loss_dims(unreduced, chosen(reduction, size_average, reduce))
 
 
 @op(
-    "torch.nn.functional.multilabel_margin_loss", composite=True, shape=multilabel_margin_dims, dtype=promote.same(), autocast="fp32",
-    accepts=["multilabel_margin_loss(f32[3, 4], i64[3, 4]{-1..3})", "multilabel_margin_loss(f32[4], i64[4]{-1..3}, reduction='none')"],
+    "torch.nn.functional.multilabel_margin_loss",
+    composite=True, shape=multilabel_margin_dims, dtype=promote.same(), autocast="fp32",
+    accepts=[
+        "multilabel_margin_loss(f32[3, 4], i64[3, 4]{-1..3})",
+        "multilabel_margin_loss(f32[4], i64[4]{-1..3}, reduction='none')",
+    ],
     rejects={"multilabel_margin_loss(f32[3, 4], i64[3])": "inconsistent target size: [3] for input of size: [3, 4]"},
 )  # fmt: skip
 def multilabel_margin_loss(
@@ -299,6 +344,8 @@ def multilabel_margin_loss(
     reduction: Str = "mean",
 ):  # fmt: skip
     """Hinge loss between each target class (up to the first -1 of its row) and each class that is no target."""
+    if not input.dim():
+        return collected(multilabel_margin_loss(input.reshape(1), target.reshape(1), reduction="sum"), "none")
     valid = (target < 0).cumsum(-1) == 0
     index = target.clamp(min=0)
     chosen_ones = (input.detach() * 0).scatter_add(-1, index, valid.to(input.dtype)) > 0

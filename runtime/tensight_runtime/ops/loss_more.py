@@ -23,11 +23,18 @@ def kl_dims(input, target, size_average, reduce, reduction):
 
 
 @op(
-    "torch.nn.functional.kl_div", composite=True, shape=kl_dims, dtype=promote.promoted(), autocast="fp32",
-    accepts=["kl_div(f32[3, 4], f32[3, 4]{0..1})", "kl_div(f32[3, 4], f32[3, 4]{0..1}, reduction='batchmean')",
-             "kl_div(f32[3, 4], f32[3, 4], reduction='sum', log_target=True)", "kl_div(f32[3, 4], f32[4]{0..1}, reduction='none')"],
-    rejects={"kl_div(f32[3, 4], f32[2, 4])": "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0",
-             "kl_div(f32[3], f32[3], reduction='xyz')": "xyz is not a valid value for reduction"},
+    "torch.nn.functional.kl_div",
+    composite=True, shape=kl_dims, dtype=promote.promoted(), autocast="fp32",
+    accepts=[
+        "kl_div(f32[3, 4], f32[3, 4]{0..1})", "kl_div(f32[3, 4], f32[3, 4]{0..1}, reduction='batchmean')",
+        "kl_div(f32[3, 4], f32[3, 4], reduction='sum', log_target=True)",
+        "kl_div(f32[3, 4], f32[4]{0..1}, reduction='none')",
+    ],
+    rejects={
+        "kl_div(f32[3, 4], f32[2, 4])":
+            "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0",
+        "kl_div(f32[3], f32[3], reduction='xyz')": "xyz is not a valid value for reduction",
+    },
 )  # fmt: skip
 def kl_div(
     input: Tensor, target: Tensor, size_average: OptBool = None, reduce: OptBool = None, reduction: Str = "mean",
@@ -42,7 +49,8 @@ def kl_div(
 
 
 @op(
-    "torch.nn.functional.soft_margin_loss", composite=True, shape=pair_dims, dtype=promote.promoted(), autocast="fp32",
+    "torch.nn.functional.soft_margin_loss",
+    composite=True, shape=pair_dims, dtype=promote.promoted(), autocast="fp32",
     accepts=["soft_margin_loss(f32[3, 4], f32[3, 4])", "soft_margin_loss(f32[3, 4], f32[4], reduction='none')"],
     rejects={"soft_margin_loss(f32[3, 4], f32[2, 4])": MISMATCH},
 )  # fmt: skip
@@ -54,8 +62,12 @@ def soft_margin_loss(
 
 
 @op(
-    "torch.nn.functional.hinge_embedding_loss", composite=True, shape=swapped_dims, dtype=promote.promoted(), autocast="fp32",
-    accepts=["hinge_embedding_loss(f32[3, 4], i64[3, 4]{-1..1})", "hinge_embedding_loss(f32[3, 4], f32[3, 1], 0.5, reduction='none')"],
+    "torch.nn.functional.hinge_embedding_loss",
+    composite=True, shape=swapped_dims, dtype=promote.promoted(), autocast="fp32",
+    accepts=[
+        "hinge_embedding_loss(f32[3, 4], i64[3, 4]{-1..1})",
+        "hinge_embedding_loss(f32[3, 4], f32[3, 1], 0.5, reduction='none')",
+    ],
     rejects={"hinge_embedding_loss(f32[2, 4], f32[3, 4])": MISMATCH},
 )  # fmt: skip
 def hinge_embedding_loss(
@@ -67,9 +79,13 @@ def hinge_embedding_loss(
 
 
 @op(
-    "torch.nn.functional.poisson_nll_loss", composite=True, shape=swapped_dims, dtype=promote.promoted(), autocast="fp32",
-    accepts=["poisson_nll_loss(f32[3, 4], f32[3, 4]{0..5})", "poisson_nll_loss(f32[3]{0.1..2}, f32[3]{0..5}, False, True)",
-             "poisson_nll_loss(f32[3], f32[3]{0..5}, reduction='none')"],
+    "torch.nn.functional.poisson_nll_loss",
+    composite=True, shape=swapped_dims, dtype=promote.promoted(), autocast="fp32",
+    accepts=[
+        "poisson_nll_loss(f32[3, 4], f32[3, 4]{0..5})",
+        "poisson_nll_loss(f32[3]{0.1..2}, f32[3]{0..5}, False, True)",
+        "poisson_nll_loss(f32[3], f32[3]{0..5}, reduction='none')",
+    ],
     rejects={"poisson_nll_loss(f32[2, 4], f32[3, 4])": MISMATCH},
 )  # fmt: skip
 def poisson_nll_loss(
@@ -110,9 +126,14 @@ def gaussian_dims(input, target, var, reduction):
 
 
 @op(
-    "torch.nn.functional.gaussian_nll_loss", composite=True, shape=gaussian_dims, dtype=promote.promoted(),
-    accepts=["gaussian_nll_loss(f32[3, 4], f32[3, 4], f32[3, 4]{0.1..2})", "gaussian_nll_loss(f32[3, 4], f32[3, 4], f32[3]{0.1..2}, full=True)",
-             "gaussian_nll_loss(f32[3, 4], f32[3, 4], f32[3, 1]{0.1..2}, reduction='none')", "gaussian_nll_loss(f32[3], f32[3], 2.0)"],
+    "torch.nn.functional.gaussian_nll_loss",
+    composite=True, shape=gaussian_dims, dtype=promote.promoted(),
+    accepts=[
+        "gaussian_nll_loss(f32[3, 4], f32[3, 4], f32[3, 4]{0.1..2})",
+        "gaussian_nll_loss(f32[3, 4], f32[3, 4], f32[3]{0.1..2}, full=True)",
+        "gaussian_nll_loss(f32[3, 4], f32[3, 4], f32[3, 1]{0.1..2}, reduction='none')",
+        "gaussian_nll_loss(f32[3], f32[3], 2.0)",
+    ],
     rejects={"gaussian_nll_loss(f32[3, 4], f32[3, 4], f32[2, 4]{0..1})": "var is of incorrect size"},
 )  # fmt: skip
 def gaussian_nll_loss(
@@ -142,11 +163,16 @@ def multilabel_soft_dims(input, target, weight, size_average, reduce, reduction)
 
 
 @op(
-    "torch.nn.functional.multilabel_soft_margin_loss", composite=True, shape=multilabel_soft_dims, dtype=promote.promoted(),
-    accepts=["multilabel_soft_margin_loss(f32[3, 4], f32[3, 4]{0..1})",
-             "multilabel_soft_margin_loss(f32[3, 4], f32[3, 4]{0..1}, f32[4]{0..1}, reduction='none')"],
-    rejects={"multilabel_soft_margin_loss(f32[3, 4], f32[2, 4])": "The size of tensor a (2) must match the size of tensor b (3) at non-singleton "
-                                                                  "dimension 0"},
+    "torch.nn.functional.multilabel_soft_margin_loss",
+    composite=True, shape=multilabel_soft_dims, dtype=promote.promoted(),
+    accepts=[
+        "multilabel_soft_margin_loss(f32[3, 4], f32[3, 4]{0..1})",
+        "multilabel_soft_margin_loss(f32[3, 4], f32[3, 4]{0..1}, f32[4]{0..1}, reduction='none')",
+    ],
+    rejects={
+        "multilabel_soft_margin_loss(f32[3, 4], f32[2, 4])":
+            "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0",
+    },
 )  # fmt: skip
 def multilabel_soft_margin_loss(
     input: Tensor, target: Tensor, weight: OptTensor = None, size_average: OptBool = None, reduce: OptBool = None,

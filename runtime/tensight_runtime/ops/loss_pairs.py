@@ -1,20 +1,19 @@
 """Distances and similarities of vectors, and the losses made of them."""
 
 from tensight_runtime.ops.loss import chosen, collected, loss_dims
-from tensight_runtime.ops.reducing import floats_only
 from tensight_runtime.ops.reduction_norms import vector_norm
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq
+from tensight_runtime.spec.fact import Fact
 from tensight_runtime.spec.kind import Bool, Int, Num, OptBool, Str, Tensor
 from tensight_runtime.spec.op import op, scalar_name
 from tensight_runtime.spec.require import Refused, require
 from tensight_runtime.spec.shape import axis, broadcast_dims, reduced
-from tensight_runtime.spec.fact import Fact
 
 INF = float("inf")
 MISMATCH = "The size of tensor a (3) must match the size of tensor b (2) at non-singleton dimension 0"
 
-# -- similarities and distances -----------------------------------------------------------------------------------------
+# -- similarities and distances ---------------------------------------------------------------------------------------
 
 
 def similarity_dims(x1, x2, dim):
@@ -26,17 +25,24 @@ def similarity_dims(x1, x2, dim):
 
 
 @op(
-    "torch.nn.functional.cosine_similarity", "torch.cosine_similarity", composite=True, shape=similarity_dims,
-    dtype=promote.promoted(), autocast="fp32",
-    accepts=["cosine_similarity(f32[3, 4], f32[3, 4])", "cosine_similarity(f32[3, 4], f64[4], dim=-1)", "cosine_similarity(f32[3], f32[3], 0)"],
-    rejects={"cosine_similarity(f32[3, 4], f32[2, 4])": MISMATCH,
-             "cosine_similarity(f32[3, 4], f32[3, 4], 2)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
-             "cosine_similarity(i64[3, 4], i64[3, 4])": "expected common dtype to be floating point, yet common dtype is Long"},
+    "torch.nn.functional.cosine_similarity", "torch.cosine_similarity",
+    composite=True, shape=similarity_dims, dtype=promote.promoted(), autocast="fp32",
+    accepts=[
+        "cosine_similarity(f32[3, 4], f32[3, 4])", "cosine_similarity(f32[3, 4], f64[4], dim=-1)",
+        "cosine_similarity(f32[3], f32[3], 0)",
+    ],
+    rejects={
+        "cosine_similarity(f32[3, 4], f32[2, 4])": MISMATCH,
+        "cosine_similarity(f32[3, 4], f32[3, 4], 2)":
+            "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
+        "cosine_similarity(i64[3, 4], i64[3, 4])":
+            "expected common dtype to be floating point, yet common dtype is Long",
+    },
 )  # fmt: skip
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: Int = 1, eps: Num = 1e-8):
     """The cosine of the angle between vectors along `dim`."""
-    ndim = max(x1.dim(), x2.dim())
-    x1, x2 = (x.reshape((1,) * (ndim - x.dim()) + tuple(x.shape)) if x.dim() < ndim else x for x in (x1, x2))
+    shape = broadcast_dims(tuple(x1.shape), tuple(x2.shape))
+    x1, x2 = x1.expand(shape), x2.expand(shape)
     one, other = (x / vector_norm(x, 2, dim, True).clamp(min=eps) for x in (x1, x2))
     return (one * other).sum(dim)
 
@@ -47,8 +53,12 @@ def distance_dims(x1, x2, keepdim):
 
 
 @op(
-    "torch.nn.functional.pairwise_distance", "torch.pairwise_distance", composite=True, shape=distance_dims, dtype=promote.promoted(),
-    accepts=["pairwise_distance(f32[3, 4], f32[3, 4])", "pairwise_distance(f32[3, 4], f32[4], 1.0, keepdim=True)", "pairwise_distance(f32[4], f32[4])"],
+    "torch.nn.functional.pairwise_distance", "torch.pairwise_distance",
+    composite=True, shape=distance_dims, dtype=promote.promoted(),
+    accepts=[
+        "pairwise_distance(f32[3, 4], f32[3, 4])", "pairwise_distance(f32[3, 4], f32[4], 1.0, keepdim=True)",
+        "pairwise_distance(f32[4], f32[4])",
+    ],
     rejects={"pairwise_distance(f32[3, 4], f32[2, 4])": MISMATCH},
 )  # fmt: skip
 def pairwise_distance(x1: Tensor, x2: Tensor, p: Num = 2.0, eps: Num = 1e-6, keepdim: Bool = False):
@@ -67,12 +77,17 @@ def cdist_dims(x1, x2, p):
 
 
 @op(
-    "torch.cdist", shape=cdist_dims, dtype=promote.promoted(), autocast="fp32", grad_name="CdistBackward0",
-    accepts=["cdist(f32[3, 4], f32[5, 4])", "cdist(f32[2, 3, 4], f32[1, 5, 4], 1.0)", "cdist(f32[3, 4], f32[5, 4], p=inf)",
-             "cdist(f32[30, 4], f32[5, 4])", "cdist(f32[3, 4], f32[5, 4], 3)"],
-    rejects={"cdist(f32[3, 4], f32[3, 3])": "X1 and X2 must have the same number of columns. X1: 4 X2: 3",
-             "cdist(f32[3, 4], f32[4])": "cdist only supports at least 2D tensors, X2 got: 1D",
-             "cdist(f32[3, 4], f32[3, 4], -1)": "cdist only supports non-negative p values"},
+    "torch.cdist",
+    shape=cdist_dims, dtype=promote.promoted(), autocast="fp32", grad_name="CdistBackward0",
+    accepts=[
+        "cdist(f32[3, 4], f32[5, 4])", "cdist(f32[2, 3, 4], f32[1, 5, 4], 1.0)",
+        "cdist(f32[3, 4], f32[5, 4], p=inf)", "cdist(f32[30, 4], f32[5, 4])", "cdist(f32[3, 4], f32[5, 4], 3)",
+    ],
+    rejects={
+        "cdist(f32[3, 4], f32[3, 3])": "X1 and X2 must have the same number of columns. X1: 4 X2: 3",
+        "cdist(f32[3, 4], f32[4])": "cdist only supports at least 2D tensors, X2 got: 1D",
+        "cdist(f32[3, 4], f32[3, 4], -1)": "cdist only supports non-negative p values",
+    },
 )  # fmt: skip
 def cdist(
     xp, x1: Tensor("... P M"), x2: Tensor("... R M"), p: Num = 2.0, compute_mode: Str = "use_mm_for_euclid_dist_if_necessary",
@@ -124,10 +139,13 @@ def pdist_dims(input, p):
 
 
 @op(
-    "torch.nn.functional.pdist", "torch.pdist", shape=pdist_dims, dtype=promote.same(), autocast="fp32",
-    extras=("rows", "columns"), grad_name="PdistBackward0",
+    "torch.nn.functional.pdist", "torch.pdist",
+    shape=pdist_dims, dtype=promote.same(), autocast="fp32", extras=("rows", "columns"), grad_name="PdistBackward0",
     accepts=["pdist(f32[4, 3])", "pdist(f32[4, 3], 1)", "pdist(f32[4, 3], p=inf)"],
-    rejects={"pdist(f32[4])": "pdist only supports 2D tensors, got: 1D", "pdist(f32[4, 3], -1)": "pdist only supports non-negative p values"},
+    rejects={
+        "pdist(f32[4])": "pdist only supports 2D tensors, got: 1D",
+        "pdist(f32[4, 3], -1)": "pdist only supports non-negative p values",
+    },
 )  # fmt: skip
 def pdist(xp, input: Tensor("N M"), p: Num = 2):
     """The p-norm distances between all pairs of rows: (0, 1), (0, 2), ..."""
@@ -149,7 +167,7 @@ def _(g, input, out, rows, columns, p):
     return share.new_zeros(input.shape).index_add(0, rows, share).index_add(0, columns, -share)
 
 
-# -- losses -------------------------------------------------------------------------------------------------------------
+# -- losses -----------------------------------------------------------------------------------------------------------
 
 
 def ranking_dims(input1, input2, target, size_average, reduce, reduction):
@@ -167,11 +185,17 @@ def ranking_dims(input1, input2, target, size_average, reduce, reduction):
 
 
 @op(
-    "torch.nn.functional.margin_ranking_loss", composite=True, shape=ranking_dims, dtype=promote.promoted(), autocast="fp32",
-    accepts=["margin_ranking_loss(f32[3], f32[3], i64[3]{-1..1})", "margin_ranking_loss(f32[3, 2], f32[3, 1], f32[3, 2], 0.5, reduction='none')"],
-    rejects={"margin_ranking_loss(f32[3], f32[3], f32[3, 1])": "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
-                                                              "input1: torch.Size([3]), input2: torch.Size([3]), target: torch.Size([3, 1])",
-             "margin_ranking_loss(f32[3], f32[2], f32[3])": MISMATCH},
+    "torch.nn.functional.margin_ranking_loss",
+    composite=True, shape=ranking_dims, dtype=promote.promoted(), autocast="fp32",
+    accepts=[
+        "margin_ranking_loss(f32[3], f32[3], i64[3]{-1..1})",
+        "margin_ranking_loss(f32[3, 2], f32[3, 1], f32[3, 2], 0.5, reduction='none')",
+    ],
+    rejects={
+        "margin_ranking_loss(f32[3], f32[3], f32[3, 1])":
+            "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1:",
+        "margin_ranking_loss(f32[3], f32[2], f32[3])": MISMATCH,
+    },
 )  # fmt: skip
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: Num = 0, size_average: OptBool = None, reduce: OptBool = None,
@@ -198,12 +222,18 @@ def cosine_embedding_dims(input1, input2, target, size_average, reduce, reductio
 
 
 @op(
-    "torch.nn.functional.cosine_embedding_loss", composite=True, shape=cosine_embedding_dims, dtype=promote.promoted("input1", "input2"),
-    autocast="fp32",
-    accepts=["cosine_embedding_loss(f32[3, 4], f32[3, 4], i64[3]{-1..1})", "cosine_embedding_loss(f32[4], f32[4], i64[]{1..1})",
-             "cosine_embedding_loss(f32[3, 4], f32[3, 4], f32[3], 0.3, reduction='none')"],
-    rejects={"cosine_embedding_loss(f32[3, 4], f32[2, 4], f32[3])": MISMATCH,
-             "cosine_embedding_loss(f32[3, 4], f32[3, 4], f32[3, 4])": "0D or 1D target tensor expected, multi-target not supported"},
+    "torch.nn.functional.cosine_embedding_loss",
+    composite=True, shape=cosine_embedding_dims, dtype=promote.promoted("input1", "input2"), autocast="fp32",
+    accepts=[
+        "cosine_embedding_loss(f32[3, 4], f32[3, 4], i64[3]{-1..1})",
+        "cosine_embedding_loss(f32[4], f32[4], i64[]{1..1})",
+        "cosine_embedding_loss(f32[3, 4], f32[3, 4], f32[3], 0.3, reduction='none')",
+    ],
+    rejects={
+        "cosine_embedding_loss(f32[3, 4], f32[2, 4], f32[3])": MISMATCH,
+        "cosine_embedding_loss(f32[3, 4], f32[3, 4], f32[3, 4])":
+            "0D or 1D target tensor expected, multi-target not supported",
+    },
 )  # fmt: skip
 def cosine_embedding_loss(
     input1: Tensor("N D", "D"), input2: Tensor("N D", "D"), target: Tensor("N", ""), margin: Num = 0, size_average: OptBool = None,
@@ -234,13 +264,19 @@ def triplet_dims(anchor, positive, negative, margin, size_average, reduce, reduc
 
 
 @op(
-    "torch.nn.functional.triplet_margin_loss", composite=True, shape=triplet_dims,
-    dtype=promote.promoted("anchor", "positive", "negative"), autocast="fp32",
-    accepts=["triplet_margin_loss(f32[3, 4], f32[3, 4], f32[3, 4])", "triplet_margin_loss(f32[4], f32[4], f32[4], swap=True)",
-             "triplet_margin_loss(f32[3, 4], f32[3, 4], f32[1, 4], 0.5, 1, reduction='none')"],
-    rejects={"triplet_margin_loss(f32[3, 4], f32[3, 4], f32[2, 4])": MISMATCH,
-             "triplet_margin_loss(f32[3, 4], f32[3, 4], f32[4])": "The anchor, positive, and negative tensors are expected to have the same number",
-             "triplet_margin_loss(f32[3], f32[3], f32[3], margin=-1)": "margin must be greater than 0, got -1"},
+    "torch.nn.functional.triplet_margin_loss",
+    composite=True, shape=triplet_dims, dtype=promote.promoted("anchor", "positive", "negative"), autocast="fp32",
+    accepts=[
+        "triplet_margin_loss(f32[3, 4], f32[3, 4], f32[3, 4])",
+        "triplet_margin_loss(f32[4], f32[4], f32[4], swap=True)",
+        "triplet_margin_loss(f32[3, 4], f32[3, 4], f32[1, 4], 0.5, 1, reduction='none')",
+    ],
+    rejects={
+        "triplet_margin_loss(f32[3, 4], f32[3, 4], f32[2, 4])": MISMATCH,
+        "triplet_margin_loss(f32[3, 4], f32[3, 4], f32[4])":
+            "The anchor, positive, and negative tensors are expected to have the same number",
+        "triplet_margin_loss(f32[3], f32[3], f32[3], margin=-1)": "margin must be greater than 0, got -1",
+    },
 )  # fmt: skip
 def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: Num = 1.0, p: Num = 2, eps: Num = 1e-6, swap: Bool = False,

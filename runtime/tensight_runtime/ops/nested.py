@@ -86,7 +86,9 @@ def _same_lengths(first: tuple, other: tuple) -> None:
 def array_of(xp, data: object, dtype: DType | None, copy: bool):
     """The array of `data`, in `dtype` or in the dtype that `described` gives."""
     if hasattr(data, "dtype") and hasattr(data, "shape") and not isinstance(data, TensorLike):
-        return xp.array(data, dtype=dtype and np_name(dtype)) if copy else xp.asarray(data, dtype=dtype and np_name(dtype))
+        return (
+            xp.array(data, dtype=dtype and np_name(dtype)) if copy else xp.asarray(data, dtype=dtype and np_name(dtype))
+        )
     wanted = dtype or described(data)[1]
     plain = _plain(data)
     name = np_name(wanted)
@@ -106,7 +108,12 @@ def _wrapped(xp, plain, name: str):
     """Negative numbers in an unsigned dtype wrap around; what is too large either way is refused."""
     array = xp.asarray(plain)
     bits = xp.dtype(name).itemsize * 8
-    if array.dtype.kind in "iu" and name.startswith("u") and (array > -(1 << bits)).all() and (array < (1 << bits)).all():
+    if (
+        array.dtype.kind in "iu"
+        and name.startswith("u")
+        and (array > -(1 << bits)).all()
+        and (array < (1 << bits)).all()
+    ):
         return array.astype(name)
     raise Refused(f"value cannot be converted to type {name}_t without overflow")
 

@@ -68,8 +68,9 @@ def _check_mode(shape, pad, mode, value, pairs) -> None:
 def _places(size: int, lo: int, hi: int, mode: str) -> list[int]:
     """Which input element each output element of one dim shows."""
     at = range(-lo, size + hi)
-    if mode == "circular":
-        return [i % size for i in at]
+    if mode == "circular":  # what is cut off does not come round
+        core = list(range(max(-lo, 0), size - max(-hi, 0)))
+        return core[len(core) - max(lo, 0) :] + core + core[: max(hi, 0)]
     if mode == "replicate":
         return [min(max(i, 0), size - 1) for i in at]
     return [2 * (size - 1) - abs(i) if abs(i) >= size else abs(i) for i in at]

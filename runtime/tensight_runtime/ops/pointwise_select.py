@@ -1,28 +1,24 @@
 """Elementwise choices and combinations of three operands: clamp, where, lerp, addcmul, masked_fill, nan_to_num."""
 
 from tensight_runtime.ops.elementwise import (
-    Refusing,
     arithmetic,
-    binary,
-    conj,
+    clipped,
     cpp_name,
     fact_of,
-    floating_only,
     host,
     is_number,
-    not_derived,
     real_only,
+    select,
     wrapped,
 )
-from tensight_runtime.spec import promote
 from tensight_runtime.spec.dtype import DType, bool_, float16, uint8
-from tensight_runtime.spec.kind import Num, OptNum, OptTensor, Tensor, TensorOrNum
+from tensight_runtime.spec.kind import OptNum, OptTensor, Tensor, TensorOrNum
 from tensight_runtime.spec.op import op, scalar_name
 from tensight_runtime.spec.promote import DtypeRule
 from tensight_runtime.spec.require import Refused
 from tensight_runtime.spec.shape import broadcast_facts, broadcasted, same_shape
 
-# --- clamp -------------------------------------------------------------------------------------------------------------
+# --- clamp -----------------------------------------------------------------------------------------------------------
 
 NO_BOUND = "torch.clamp: At least one of 'min' or 'max' must not be None"
 
@@ -46,6 +42,8 @@ class _Clamp(DtypeRule):
 
 
 def _clamped(xp, input, min=None, max=None):
+    if input.dtype.kind == "f" and not hasattr(min, "dtype") and not hasattr(max, "dtype"):
+        return clipped(xp, input, min, max)
     if min is not None:
         input = arithmetic(xp.maximum, input, min)
     return input if max is None else arithmetic(xp.minimum, input, max)
@@ -60,12 +58,19 @@ def _clamp_dims(input, min=None, max=None):
 
 
 @op(
-    "torch.clamp", "Tensor.clamp", "torch.clip", "Tensor.clip",
-    name="clamp", overload="tensor", shape=_clamp_dims, dtype=_Clamp(("input", "min", "max"), _same, _same), inplace=True,
+    "torch.clamp",
+    "Tensor.clamp",
+    "torch.clip",
+    "Tensor.clip",
+    name="clamp",
+    overload="tensor",
+    shape=_clamp_dims,
+    dtype=_Clamp(("input", "min", "max"), _same, _same),
+    inplace=True,
     grad_name="ClampBackward0",
     accepts=["clamp(f32[2, 3], f32[3])", "clamp(f32[2, 3], f32[3], f32[2, 1])", "clamp(i64[3], max=f32[3])"],
-    rejects={"clamp(f32[2], f32[3])": "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"},
-)  # fmt: skip
+    rejects={"clamp(f32[2], f32[3])": "The size of tensor a (2) must match the size of tensor b (3)"},
+)
 def clamp_tensor(xp, input: Tensor, min: OptTensor = None, max: OptTensor = None):
     """Clamped between the elements of two tensors."""
     return _clamped(xp, input, min, max)
@@ -93,12 +98,24 @@ def _(g, input, min, max):
 
 
 @op(
-    "torch.clamp", "Tensor.clamp", "torch.clip", "Tensor.clip",
-    shape=same_shape, dtype=_Clamp(("input", "min", "max"), _same, _same), inplace=True, grad_name="ClampBackward1",
-    accepts=["clamp(f32[2, 3], 0)", "clamp(f32[2, 3], min=-0.5, max=0.5)", "clamp(i64[4], max=2)", "clamp(i64[4], min=0.5)",
-             "clamp(u8[3], min=-1)", "clamp(f32[0], 0, 1)"],
+    "torch.clamp",
+    "Tensor.clamp",
+    "torch.clip",
+    "Tensor.clip",
+    shape=same_shape,
+    dtype=_Clamp(("input", "min", "max"), _same, _same),
+    inplace=True,
+    grad_name="ClampBackward1",
+    accepts=[
+        "clamp(f32[2, 3], 0)",
+        "clamp(f32[2, 3], min=-0.5, max=0.5)",
+        "clamp(i64[4], max=2)",
+        "clamp(i64[4], min=0.5)",
+        "clamp(u8[3], min=-1)",
+        "clamp(f32[0], 0, 1)",
+    ],
     rejects={"clamp(f32[2])": "torch.clamp: At least one of 'min' or 'max' must not be None"},
-)  # fmt: skip
+)
 def clamp(xp, input: Tensor, min: OptNum = None, max: OptNum = None):
     """Elements below `min` become min, above `max` max; nan stays."""
     return _clamped(xp, input, min, max)
@@ -113,8 +130,14 @@ def _(g, input, min, max):
     return g.masked_fill(~inside, 0.0)
 
 
-@op("torch.clamp_min", "Tensor.clamp_min", shape=broadcasted("input", "min"), dtype=real_only("clamp_min"), inplace=True,
-    accepts=["clamp_min(f32[2, 3], 0)", "clamp_min(f32[2, 3], f32[3])", "clamp_min(i64[3], 0.5)"])  # fmt: skip
+@op(
+    "torch.clamp_min",
+    "Tensor.clamp_min",
+    shape=broadcasted("input", "min"),
+    dtype=real_only("clamp_min"),
+    inplace=True,
+    accepts=["clamp_min(f32[2, 3], 0)", "clamp_min(f32[2, 3], f32[3])", "clamp_min(i64[3], 0.5)"],
+)
 def clamp_min(xp, input: Tensor, min: TensorOrNum):
     """Elements below `min` become min."""
     return _clamped(xp, input, min)
@@ -130,8 +153,14 @@ def _(g, input, min):
     return g.masked_fill(input >= min, 0.0)
 
 
-@op("torch.clamp_max", "Tensor.clamp_max", shape=broadcasted("input", "max"), dtype=real_only("clamp_max"), inplace=True,
-    accepts=["clamp_max(f32[2, 3], 0)", "clamp_max(f32[2, 3], f32[3])", "clamp_max(i64[3], 0.5)"])  # fmt: skip
+@op(
+    "torch.clamp_max",
+    "Tensor.clamp_max",
+    shape=broadcasted("input", "max"),
+    dtype=real_only("clamp_max"),
+    inplace=True,
+    accepts=["clamp_max(f32[2, 3], 0)", "clamp_max(f32[2, 3], f32[3])", "clamp_max(i64[3], 0.5)"],
+)
 def clamp_max(xp, input: Tensor, max: TensorOrNum):
     """Elements above `max` become max."""
     return _clamped(xp, input, None, max)
@@ -147,7 +176,7 @@ def _(g, input, max):
     return g.masked_fill(input <= max, 0.0)
 
 
-# --- where and masked_fill ---------------------------------------------------------------------------------------------
+# --- where and masked_fill -------------------------------------------------------------------------------------------
 
 
 class _Where(DtypeRule):
@@ -170,22 +199,39 @@ _CHOICE = _Where(("input", "other"), _same, _same)
 
 
 @op(
-    "torch.where", shape=broadcasted("condition", "input", "other"), dtype=_CHOICE,
-    accepts=["where(bool[2, 3], f32[3], f32[2, 1])", "where(bool[2], 1.0, 0.0)", "where(bool[2], f32[2], 0)",
-             "where(bool[2], 1, i64[2])", "where(bool[2, 1], f32[3], f64[])", "where(bool[], f32[2], i64[2])"],
-    rejects={"where(f32[2], 1, 2)": "where expected condition to be a boolean tensor, but got a tensor with dtype Float",
-             "where(bool[2], f32[3], 0)": "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"},
-)  # fmt: skip
+    "torch.where",
+    shape=broadcasted("condition", "input", "other"),
+    dtype=_CHOICE,
+    accepts=[
+        "where(bool[2, 3], f32[3], f32[2, 1])",
+        "where(bool[2], 1.0, 0.0)",
+        "where(bool[2], f32[2], 0)",
+        "where(bool[2], 1, i64[2])",
+        "where(bool[2, 1], f32[3], f64[])",
+        "where(bool[], f32[2], i64[2])",
+    ],
+    rejects={
+        "where(f32[2], 1, 2)": "where expected condition to be a boolean tensor, but got a tensor with dtype Float",
+        "where(bool[2], f32[3], 0)": "The size of tensor a (2) must match the size of tensor b (3)",
+    },
+)
 def where(xp, condition: Tensor, input: TensorOrNum, other: TensorOrNum):
     """input where the condition holds, other elsewhere."""
-    return xp.where(condition, input, other)
+    return select(xp, condition, input, other)
 
 
-@op("Tensor.where", name="where", overload="method", shape=broadcasted("condition", "input", "other"), dtype=_CHOICE,
-    grad_name="WhereBackward0", accepts=["where(f32[3], bool[2, 3], f32[2, 1])", "where(f32[2], bool[2], 0)"])  # fmt: skip
+@op(
+    "Tensor.where",
+    name="where",
+    overload="method",
+    shape=broadcasted("condition", "input", "other"),
+    dtype=_CHOICE,
+    grad_name="WhereBackward0",
+    accepts=["where(f32[3], bool[2, 3], f32[2, 1])", "where(f32[2], bool[2], 0)"],
+)
 def where_method(xp, input: Tensor, condition: Tensor, other: TensorOrNum):
     """The tensor where the condition holds, other elsewhere."""
-    return xp.where(condition, input, other)
+    return select(xp, condition, input, other)
 
 
 @where.vjp("input")
@@ -205,24 +251,44 @@ def _mask_dtype(input, mask, value) -> DType | None:
         raise Refused(f"masked_fill_ only supports boolean masks, but got mask with dtype {cpp_name(mask.dtype)}")
     fact = fact_of(value)
     if fact is not None and fact.dims:
-        raise Refused(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {len(fact.dims)} dimension(s).")
+        raise Refused(
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{len(fact.dims)} dimension(s)."
+        )
+    if input.dtype and fact and fact.dtype and fact.dtype.is_complex and not input.dtype.is_complex:
+        raise Refused(f"value cannot be converted to type {cpp_name(input.dtype)} without overflow")
     if input.dtype is not None and is_number(value):
         too_large = input.dtype is float16 and not isinstance(value, complex) and 65504 < abs(value) < float("inf")
         if too_large or (isinstance(value, complex) and input.dtype.category < 3):
             raise Refused(f"value cannot be converted to type {cpp_name(input.dtype)} without overflow")
-        if input.dtype.category == 1 and isinstance(value, float) and not abs(value) < 2.0 ** (input.dtype.bits - input.dtype.signed):
+        if (
+            input.dtype.category == 1
+            and isinstance(value, float)
+            and not abs(value) < 2.0 ** (input.dtype.bits - input.dtype.signed)
+        ):
             raise Refused(f"value cannot be converted to type {input.dtype.name}_t without overflow")
     return input.dtype
 
 
 @op(
-    "torch.masked_fill", "Tensor.masked_fill", shape=broadcasted("input", "mask"), dtype=_mask_dtype, inplace=True,
-    accepts=["masked_fill(f32[2, 3], bool[3], -1e9)", "masked_fill(i64[3], bool[3], 1.5)", "masked_fill(f32[3], bool[2, 3], f32[])",
-             "masked_fill(bool[3], bool[3], True)", "masked_fill(f32[2, 3], bool[2, 1], float('-inf'))"],
-    rejects={"masked_fill(f32[2], i64[2], 0)": "masked_fill_ only supports boolean masks, but got mask with dtype long int",
-             "masked_fill(f32[2], bool[2], f32[2])": "masked_fill_ only supports a 0-dimensional value tensor",
-             "masked_fill(f16[2], bool[2], 1e9)": "value cannot be converted to type c10::Half without overflow"},
-)  # fmt: skip
+    "torch.masked_fill",
+    "Tensor.masked_fill",
+    shape=broadcasted("input", "mask"),
+    dtype=_mask_dtype,
+    inplace=True,
+    accepts=[
+        "masked_fill(f32[2, 3], bool[3], -1e9)",
+        "masked_fill(i64[3], bool[3], 1.5)",
+        "masked_fill(f32[3], bool[2, 3], f32[])",
+        "masked_fill(bool[3], bool[3], True)",
+        "masked_fill(f32[2, 3], bool[2, 1], float('-inf'))",
+    ],
+    rejects={
+        "masked_fill(f32[2], i64[2], 0)": "masked_fill_ only supports boolean masks, but got mask with dtype long int",
+        "masked_fill(f32[2], bool[2], f32[2])": "masked_fill_ only supports a 0-dimensional value tensor",
+        "masked_fill(f16[2], bool[2], 1e9)": "value cannot be converted to type c10::Half without overflow",
+    },
+)
 def masked_fill(xp, input: Tensor, mask: Tensor, value: TensorOrNum):
     """`value` where the mask is true."""
     value = host(value) if input.dtype.kind in "iub" else value
@@ -230,7 +296,7 @@ def masked_fill(xp, input: Tensor, mask: Tensor, value: TensorOrNum):
         value = int(value)
     if input.dtype.kind == "b":
         value = bool(value)
-    return xp.where(mask, wrapped(input, value), input)
+    return select(xp, mask, wrapped(input, value), input)
 
 
 @masked_fill.vjp("input")
@@ -241,175 +307,3 @@ def _(g, mask):
 @masked_fill.vjp("value")
 def _(g, mask):
     return g.masked_fill(~mask, 0.0).sum()
-
-
-# --- combinations ------------------------------------------------------------------------------------------------------
-
-
-def _cpp(dtype: DType) -> str:
-    return cpp_name(dtype)
-
-
-def _lerp_dtype(input, end, weight) -> DType | None:
-    for name, value in (("end", end), ("weight", weight)):
-        fact = fact_of(value)
-        if fact is None or (name == "weight" and fact.dims in ((), None)):
-            continue
-        if fact.dtype is not None and input.dtype is not None and fact.dtype is not input.dtype:
-            raise Refused(f"expected dtype {_cpp(input.dtype)} for `{name}` but got dtype {_cpp(fact.dtype)}")
-    if input.dtype is not None and input.dtype.category < 2:
-        raise Refused(f"\"lerp_kernel_scalar\" not implemented for '{scalar_name(input.dtype)}'", NotImplementedError)
-    return input.dtype
-
-
-@op(
-    "torch.lerp", "Tensor.lerp", shape=broadcasted("input", "end", "weight"), dtype=_lerp_dtype, inplace=True,
-    accepts=["lerp(f32[2, 3], f32[3], 0.3)", "lerp(f32[2, 3], f32[3], 0.7)", "lerp(f32[3], f32[3], f32[2, 1])", "lerp(f32[3], f32[3], f32[])"],
-    rejects={"lerp(f32[2], f64[2], 0.5)": "expected dtype float for `end` but got dtype double"},
-)  # fmt: skip
-def lerp(xp, input: Tensor, end: Tensor, weight: TensorOrNum):
-    """input + weight * (end - input), exact at both ends."""
-    span = end - input
-    if is_number(weight):
-        return input + weight * span if abs(weight) < 0.5 else end - span * (1 - weight)
-    return xp.where(xp.abs(weight) < 0.5, input + weight * span, end - span * (1 - weight))
-
-
-@lerp.vjp("input")
-def _(g, weight):
-    return g * (1 - conj(weight))
-
-
-@lerp.vjp("end")
-def _(g, weight):
-    return g * conj(weight)
-
-
-@lerp.vjp("weight")
-def _(g, input, end):
-    return g * conj(end - input)
-
-
-@op("torch.addcmul", "Tensor.addcmul", shape=broadcasted("input", "tensor1", "tensor2"),
-    dtype=promote.promoted("input", "tensor1", "tensor2"), inplace=True,
-    accepts=["addcmul(f32[2, 3], f32[3], f32[2, 1])", "addcmul(f32[3], f32[3], f32[3], value=0.5)", "addcmul(i64[2], i64[2], i64[2], value=2)"])  # fmt: skip
-def addcmul(xp, input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Num = 1):
-    """input + value * tensor1 * tensor2."""
-    return input + (tensor1 * tensor2 if value == 1 else value * tensor1 * tensor2)
-
-
-@addcmul.vjp("input")
-def _(g):
-    return g
-
-
-@addcmul.vjp("tensor1")
-def _(g, tensor2, value):
-    return g * conj(tensor2 * value)
-
-
-@addcmul.vjp("tensor2")
-def _(g, tensor1, value):
-    return g * conj(tensor1 * value)
-
-
-@op("torch.addcdiv", "Tensor.addcdiv", shape=broadcasted("input", "tensor1", "tensor2"),
-    dtype=Refusing(promote.promoted("input", "tensor1", "tensor2"), "bi",
-                   "Integer division with addcdiv is no longer supported, and in a future release addcdiv will perform a true "
-                   "division of tensor1 and tensor2.", RuntimeError),
-    inplace=True, accepts=["addcdiv(f32[2, 3], f32[3], f32[2, 1])", "addcdiv(f32[3], f32[3], f32[3], value=0.5)"],
-    rejects={"addcdiv(i64[2], i64[2], i64[2])": "Integer division with addcdiv is no longer supported"})  # fmt: skip
-def addcdiv(xp, input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Num = 1):
-    """input + value * tensor1 / tensor2."""
-    return input + value * tensor1 / tensor2
-
-
-@addcdiv.vjp("input")
-def _(g):
-    return g
-
-
-@addcdiv.vjp("tensor1")
-def _(g, tensor2, value):
-    return g * conj(value / tensor2)
-
-
-@addcdiv.vjp("tensor2")
-def _(g, tensor1, tensor2, value):
-    return -g * conj(value * tensor1 / (tensor2 * tensor2))
-
-
-# --- special values ----------------------------------------------------------------------------------------------------
-
-
-@op("torch.nan_to_num", "Tensor.nan_to_num", shape=same_shape, dtype=promote.same(), inplace=True,
-    accepts=["nan_to_num(f32[2, 3])", "nan_to_num(f32[3], 1.0, 2.0, -2.0)", "nan_to_num(i64[2])"])  # fmt: skip
-def nan_to_num(xp, input: Tensor, nan: OptNum = None, posinf: OptNum = None, neginf: OptNum = None):
-    """nan becomes `nan` (0), infinities the largest and smallest numbers of the dtype."""
-    if input.dtype.kind in "iub":
-        return input.copy()
-    return xp.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
-
-
-@nan_to_num.vjp("input")
-def _(g, input):
-    return g.masked_fill(~input.isfinite(), 0.0)
-
-
-def _heaviside_dtype(input, values) -> DType | None:
-    for dtype in (input.dtype, values.dtype):
-        if dtype is not None and dtype.category == 3:
-            raise Refused("heaviside is not yet implemented for complex tensors.")
-    if input.dtype and values.dtype and input.dtype is not values.dtype:
-        raise Refused("heaviside is not yet implemented for tensors with different dtypes.")
-    return input.dtype or values.dtype
-
-
-@op("torch.heaviside", "Tensor.heaviside", shape=broadcasted("input", "values"), dtype=_heaviside_dtype, inplace=True, grad_name="NotImplemented",
-    accepts=["heaviside(f32[2, 3], f32[3])", "heaviside(i64[3], i64[1])"],
-    rejects={"heaviside(f32[2], f64[2])": "heaviside is not yet implemented for tensors with different dtypes."})  # fmt: skip
-def heaviside(xp, input: Tensor, values: Tensor):
-    """0 below 0, 1 above, `values` at 0."""
-    return xp.where(input == 0, values, (input > 0).astype(input.dtype))
-
-
-heaviside.vjp("input")(not_derived("heaviside"))
-heaviside.vjp("values")(not_derived("heaviside"))
-
-
-copysign = binary(
-    "copysign", "The magnitude of input with the sign of other.", lambda xp, input, other: xp.copysign(input, other),
-    lambda g, input, out: g * (out / input).masked_fill(input == 0, 0.0), lambda g: g.new_zeros(g.shape),
-    dtype=real_only("copysign_cpu", promote.promoted_float()),
-    accepts=["copysign(f32[2, 3], f32[3])", "copysign(f32[3], -2.0)", "copysign(i64[2], i64[2])"],
-)  # fmt: skip
-
-
-def _xlogy(xp, input, other):
-    other = xp.asarray(other)
-    return xp.where((input == 0) & ~xp.isnan(other), 0, input * xp.log(other))
-
-
-xlogy = binary(
-    "xlogy", "input * log(other), 0 where input is 0.", _xlogy,
-    lambda g, input, other: g * _log_of(input, other).masked_fill((input == 0) & (other <= 0), 0.0),
-    lambda g, input, other: g * input / other,
-    also=("torch.special.xlogy",), dtype=real_only("xlogy_cpu", promote.promoted_float()),
-    accepts=["xlogy(f32[2, 3], f32[3]{1..3})", "xlogy(f32[3], 2)", "xlogy(i64[3], i64[3]{1..4})"],
-)  # fmt: skip
-
-
-def _log_of(input, other):
-    return input.new_tensor(other).log() if is_number(other) else other.log()
-
-
-@op("torch.xlogy", "torch.special.xlogy", name="xlogy", overload="of_number", shape=broadcasted("input", "other"),
-    grad_name="XlogyBackward1", dtype=promote.promoted_float("input", "other"), accepts=["xlogy(2, f32[3]{1..3})"])  # fmt: skip
-def xlogy_of_number(xp, input: Num, other: Tensor):
-    """A number times log(other)."""
-    return _xlogy(xp, input, other)
-
-
-@xlogy_of_number.vjp("other")
-def _(g, input, other):
-    return g * input / other

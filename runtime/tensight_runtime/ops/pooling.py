@@ -172,17 +172,20 @@ def _(g, input, kernel_size, stride, padding, dilation, ceil_mode, n):
 
 @op(shape=lambda input, indices, size: input.shape[: len(input.shape) - len(size)] + tuple(size), dtype=promote.same(),
     accepts=["unpooled(f32[2, 3, 2, 2], i64[2, 3, 2, 2]{0..15}, (4, 4))"])  # fmt: skip
-def unpooled(xp, input: Tensor, indices: Tensor, size: Size):
-    """Adds each element to the place its flat index names in a zero tensor (..., *size)."""
+def unpooled(xp, input: Tensor, indices: Tensor, size: Size, add: Bool = True):
+    """Adds each element to (or puts it in) the place its flat index names in a zero tensor (..., *size)."""
     n = len(size)
     lead = input.shape[: input.ndim - n]
     area, rows = _area(size), _area(lead)
     flat = indices.reshape(rows, _area(indices.shape[indices.ndim - n :])) + xp.arange(rows)[:, None] * area
-    total = xp.bincount(flat.ravel(), weights=input.ravel(), minlength=rows * area) if input.dtype.kind == "f" else None
-    if total is None:
-        total = xp.zeros(rows * area, dtype=input.dtype)
+    total = xp.zeros(rows * area, dtype=input.dtype)
+    if not add:
+        total[flat.ravel()] = input.ravel()
+    elif input.dtype.kind == "f" and flat.size:
+        total = xp.bincount(flat.ravel(), weights=input.ravel(), minlength=rows * area).astype(input.dtype)
+    else:
         xp.add.at(total, flat.ravel(), input.ravel())
-    return total.astype(input.dtype, copy=False).reshape(*lead, *size)
+    return total.reshape(*lead, *size)
 
 
 @unpooled.vjp("input")

@@ -2,18 +2,16 @@
 
 from math import ceil, isfinite, pi
 
-from tensight_runtime.ops.creation import UnknownSize, chosen, default_name, made, placed
-from tensight_runtime.ops.elementwise import Refusing, fact_of, host, np_name
-from tensight_runtime.spec import promote
+from tensight_runtime.ops.creation import chosen, default_name, made
+from tensight_runtime.ops.elementwise import fact_of, host, np_name
 from tensight_runtime.spec.cond import Cond, ge
-from tensight_runtime.spec.dtype import DType, bool_, defaults, float16, float32, float64, int64
-from tensight_runtime.spec.kind import Any, Bool, Int, Num, OptDevice, OptDtype, Tensor, TensorOrNum, UnknownLike
-from tensight_runtime.spec.op import op, scalar_name
+from tensight_runtime.spec.dtype import bool_, defaults, int64
+from tensight_runtime.spec.kind import Any, Bool, Int, Num, OptDevice, OptDtype, TensorOrNum, UnknownLike
+from tensight_runtime.spec.op import op
 from tensight_runtime.spec.require import Refused, require
-from tensight_runtime.spec.shape import broadcasted
 from tensight_runtime.spec.size import UNKNOWN, Expr, Size, Unknown, ceil_div
 
-# --- arange ------------------------------------------------------------------------------------------------------------
+# --- arange ----------------------------------------------------------------------------------------------------------
 
 
 def _category(value: object) -> int | None:
@@ -97,18 +95,42 @@ def arange(xp, end: TensorOrNum, *, dtype: OptDtype = None, layout: Any = None, 
 arange.rule(lambda end, dtype, device: _range_fact(0, end, 1, dtype, device))
 
 
-@op("torch.arange", name="arange", overload="start", interval=lambda start, end, step: _bounds(start, end) if step == 1 else None,
-    accepts=["arange(2, 5)", "arange(0, 10, 3)", "arange(5, 0, -2)", "arange(0, 1, 0.1)", "arange(1, 2, 0.3, dtype=torch.float64)"],
-    rejects={"arange(0, 5, 0)": "step must be nonzero", "arange(5, 0)": "upper bound and lower bound inconsistent with step sign"})  # fmt: skip
-def arange_start(xp, start: TensorOrNum, end: TensorOrNum, step: TensorOrNum = 1, *, dtype: OptDtype = None, layout: Any = None,
-                 device: OptDevice = None, pin_memory: Bool = False, requires_grad: Bool = False):  # fmt: skip
+@op(
+    "torch.arange",
+    name="arange",
+    overload="start",
+    interval=lambda start, end, step: _bounds(start, end) if step == 1 else None,
+    accepts=[
+        "arange(2, 5)",
+        "arange(0, 10, 3)",
+        "arange(5, 0, -2)",
+        "arange(0, 1, 0.1)",
+        "arange(1, 2, 0.3, dtype=torch.float64)",
+    ],
+    rejects={
+        "arange(0, 5, 0)": "step must be nonzero",
+        "arange(5, 0)": "upper bound and lower bound inconsistent with step sign",
+    },
+)
+def arange_start(
+    xp,
+    start: TensorOrNum,
+    end: TensorOrNum,
+    step: TensorOrNum = 1,
+    *,
+    dtype: OptDtype = None,
+    layout: Any = None,
+    device: OptDevice = None,
+    pin_memory: Bool = False,
+    requires_grad: Bool = False,
+):
     """start, start + step, ... below `end`."""
     return _range(xp, start, end, step, dtype)
 
 
 arange_start.rule(_range_fact)
 
-# --- linspace ----------------------------------------------------------------------------------------------------------
+# --- linspace --------------------------------------------------------------------------------------------------------
 
 
 def _spaced(xp, start, end, steps, dtype, final: str):
@@ -130,14 +152,22 @@ def _spaced(xp, start, end, steps, dtype, final: str):
 def _spaced_fact(name: str, start, end, steps, dtype, device):
     ranks = [0 if fact_of(v) is None or fact_of(v).dims is None else len(fact_of(v).dims) for v in (start, end)]
     if any(ranks):
-        raise Refused(f"{name} only supports 0-dimensional start and end tensors, but got start with {ranks[0]} dimension(s) and "
-                      f"end with {ranks[1]} dimension(s).")  # fmt: skip
-    require(ge(steps, 0) if not isinstance(steps, UnknownLike) and fact_of(steps) is None else True, "number of steps must be non-negative")
+        raise Refused(
+            f"{name} only supports 0-dimensional start and end tensors, but got start with {ranks[0]} dimension(s) and "
+            f"end with {ranks[1]} dimension(s)."
+        )
+    require(
+        ge(steps, 0) if not isinstance(steps, UnknownLike) and fact_of(steps) is None else True,
+        "number of steps must be non-negative",
+    )
     return made((steps,), chosen(dtype, defaults.dtype), device)
 
 
-@op("torch.linspace", accepts=["linspace(0, 1, 5)", "linspace(0, 10, 5, dtype=torch.int64)", "linspace(-1, 1, 8, dtype=torch.float64)"],
-    rejects={"linspace(0, 1, -3)": "number of steps must be non-negative"})  # fmt: skip
+@op(
+    "torch.linspace",
+    accepts=["linspace(0, 1, 5)", "linspace(0, 10, 5, dtype=torch.int64)", "linspace(-1, 1, 8, dtype=torch.float64)"],
+    rejects={"linspace(0, 1, -3)": "number of steps must be non-negative"},
+)
 def linspace(xp, start: TensorOrNum, end: TensorOrNum, steps: Int, *, dtype: OptDtype = None, layout: Any = None,
              device: OptDevice = None, pin_memory: Bool = False, requires_grad: Bool = False):  # fmt: skip
     """`steps` numbers from start to end, both included."""
@@ -151,8 +181,19 @@ def _(start, end, steps, dtype, device):
 
 @op("torch.logspace", accepts=["logspace(0, 2, 5)", "logspace(0, 3, 4, 2.0)"],
     rejects={"logspace(0, 1, -3)": "number of steps must be non-negative"})  # fmt: skip
-def logspace(xp, start: TensorOrNum, end: TensorOrNum, steps: Int, base: Num = 10.0, *, dtype: OptDtype = None, layout: Any = None,
-             device: OptDevice = None, pin_memory: Bool = False, requires_grad: Bool = False):  # fmt: skip
+def logspace(
+    xp,
+    start: TensorOrNum,
+    end: TensorOrNum,
+    steps: Int,
+    base: Num = 10.0,
+    *,
+    dtype: OptDtype = None,
+    layout: Any = None,
+    device: OptDevice = None,
+    pin_memory: Bool = False,
+    requires_grad: Bool = False,
+):
     """Powers of `base`, their exponents evenly spaced from start to end."""
     return xp.power(float(base), _spaced(xp, start, end, steps, dtype, "float64")).astype(default_name(dtype))
 
@@ -162,7 +203,7 @@ def _(start, end, steps, dtype, device):
     return _spaced_fact("logspace", start, end, steps, dtype, device)
 
 
-# --- indices of triangles ----------------------------------------------------------------------------------------------
+# --- indices of triangles --------------------------------------------------------------------------------------------
 
 
 def _triangle_fact(row, col, offset, dtype, device, lower: bool):
@@ -170,15 +211,28 @@ def _triangle_fact(row, col, offset, dtype, device, lower: bool):
         require(ge(size, 0), f"{name} must be non-negative, got" + "{}", size)
     count: Size = UNKNOWN
     if all(isinstance(v, int) for v in (row, col, offset)):
-        count = sum(min(max(r + offset + 1, 0), col) for r in range(row)) if lower else sum(
-            col - min(max(r + offset, 0), col) for r in range(row))
+        count = (
+            sum(min(max(r + offset + 1, 0), col) for r in range(row))
+            if lower
+            else sum(col - min(max(r + offset, 0), col) for r in range(row))
+        )
     return made((2, count), chosen(dtype, int64), device)
 
 
 @op("torch.tril_indices", accepts=["tril_indices(3, 3)", "tril_indices(4, 2, -1)", "tril_indices(2, 5, offset=2)"],
     rejects={"tril_indices(-3, 3)": "row must be non-negative, got-3"})  # fmt: skip
-def tril_indices(xp, row: Int, col: Int, offset: Int = 0, *, dtype: OptDtype = None, device: OptDevice = None, layout: Any = None,
-                 pin_memory: Bool = False, requires_grad: Bool = False):  # fmt: skip
+def tril_indices(
+    xp,
+    row: Int,
+    col: Int,
+    offset: Int = 0,
+    *,
+    dtype: OptDtype = None,
+    device: OptDevice = None,
+    layout: Any = None,
+    pin_memory: Bool = False,
+    requires_grad: Bool = False,
+):
     """Row and column numbers of the lower triangle, (2, n) int64."""
     return xp.stack(xp.tril_indices(row, offset, col)).astype(np_name(dtype or int64))
 
@@ -189,8 +243,18 @@ def _(row, col, offset, dtype, device):
 
 
 @op("torch.triu_indices", accepts=["triu_indices(3, 3)", "triu_indices(4, 2, -1)", "triu_indices(2, 5, offset=2)"])
-def triu_indices(xp, row: Int, col: Int, offset: Int = 0, *, dtype: OptDtype = None, device: OptDevice = None, layout: Any = None,
-                 pin_memory: Bool = False, requires_grad: Bool = False):  # fmt: skip
+def triu_indices(
+    xp,
+    row: Int,
+    col: Int,
+    offset: Int = 0,
+    *,
+    dtype: OptDtype = None,
+    device: OptDevice = None,
+    layout: Any = None,
+    pin_memory: Bool = False,
+    requires_grad: Bool = False,
+):
     """Row and column numbers of the upper triangle, (2, n) int64."""
     return xp.stack(xp.triu_indices(row, offset, col)).astype(np_name(dtype or int64))
 
@@ -200,7 +264,7 @@ def _(row, col, offset, dtype, device):
     return _triangle_fact(row, col, offset, dtype, device, lower=False)
 
 
-# --- windows -----------------------------------------------------------------------------------------------------------
+# --- windows ---------------------------------------------------------------------------------------------------------
 
 
 def _window_fact(name: str):
@@ -208,7 +272,11 @@ def _window_fact(name: str):
         found = chosen(dtype, defaults.dtype)
         if found is not None and found.category < 2:
             raise Refused(f"{name} expects floating point dtypes, got: TensorOptions(dtype=")
-        require(ge(window_length, 0), f"{name} requires non-negative window_length, got window_length=" + "{}", window_length)
+        require(
+            ge(window_length, 0),
+            f"{name} requires non-negative window_length, got window_length=" + "{}",
+            window_length,
+        )
         return made((window_length,), found, device)
 
     return rule
@@ -229,8 +297,19 @@ def hann_window(xp, window_length: Int, periodic: Bool = True, *, dtype: OptDtyp
 
 
 @op("torch.hamming_window", accepts=["hamming_window(5)", "hamming_window(6, periodic=False)"])
-def hamming_window(xp, window_length: Int, periodic: Bool = True, alpha: Num = 0.54, beta: Num = 0.46, *, dtype: OptDtype = None,
-                   layout: Any = None, device: OptDevice = None, pin_memory: Bool = False, requires_grad: Bool = False):  # fmt: skip
+def hamming_window(
+    xp,
+    window_length: Int,
+    periodic: Bool = True,
+    alpha: Num = 0.54,
+    beta: Num = 0.46,
+    *,
+    dtype: OptDtype = None,
+    layout: Any = None,
+    device: OptDevice = None,
+    pin_memory: Bool = False,
+    requires_grad: Bool = False,
+):
     """Hamming's window."""
     return _window(xp, window_length, periodic, dtype, lambda xp, x: alpha - beta * xp.cos(x))
 
@@ -253,67 +332,3 @@ hann_window.rule(_window_fact("hann_window"))
 hamming_window.rule(_window_fact("hamming_window"))
 blackman_window.rule(_window_fact("blackman_window"))
 bartlett_window.rule(_window_fact("bartlett_window"))
-
-# --- complex numbers ---------------------------------------------------------------------------------------------------
-
-
-class _Pair(promote.DtypeRule):
-    """Two real operands of one floating dtype make a complex result."""
-
-    def __init__(self, *params: str):
-        super().__init__(params, lambda d: d, lambda d: d and d.to_complex())
-
-    def of_op(self, op):
-        at = [op.index[p] for p in self.params]
-
-        def dtype(values):
-            first, second = (values[i].fact.dtype for i in at)
-            if first is None or second is None:
-                return (first or second) and (first or second).to_complex()
-            if any(d not in (float16, float32, float64) for d in (first, second)):
-                names = f"{scalar_name(first)} and {scalar_name(second)}"
-                raise Refused(f"Expected both inputs to be Half, Float or Double tensors but got {names}")
-            if first is not second:
-                raise Refused(f"Expected object of scalar type {scalar_name(first)} but got scalar type {scalar_name(second)} "
-                              "for second argument")  # fmt: skip
-            return first.to_complex()
-
-        return dtype
-
-
-@op("torch.complex", shape=broadcasted("real", "imag"), dtype=_Pair("real", "imag"), name="complex",
-    accepts=["complex(f32[2, 3], f32[3])", "complex(f64[], f64[])"],
-    rejects={"complex(f32[2], f64[2])": "Expected object of scalar type Float but got scalar type Double for second argument",
-             "complex(i64[2], i64[2])": "Expected both inputs to be Half, Float or Double tensors but got Long and Long"})  # fmt: skip
-def complex_(xp, real: Tensor, imag: Tensor):
-    """Complex numbers from real and imaginary parts."""
-    shape = xp.broadcast_shapes(real.shape, imag.shape)
-    out = xp.empty(shape, "complex64" if real.dtype.itemsize <= 4 else "complex128")
-    out.real, out.imag = real, imag
-    return out
-
-
-@complex_.vjp("real")
-def _(g):
-    return g.real
-
-
-@complex_.vjp("imag")
-def _(g):
-    return g.imag
-
-
-@op("torch.polar", shape=broadcasted("abs", "angle"), dtype=_Pair("abs", "angle"), accepts=["polar(f32[2, 3], f32[3])"])
-def polar(xp, abs: Tensor, angle: Tensor):
-    """Complex numbers from magnitudes and angles."""
-    return complex_.kernel(xp, abs * xp.cos(angle), abs * xp.sin(angle))
-
-
-@polar.vjp("abs")
-def _(g, out):
-    return (g.conj() * out.sgn()).real
-
-
-@polar.vjp("angle")
-def _(g, out):
-    return (g.conj() * (out * 1j)).real

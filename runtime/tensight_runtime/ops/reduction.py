@@ -4,7 +4,7 @@ from tensight_runtime.ops.reducing import count_over, floats_only, given_dtype, 
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.dtype import bool_, int64, uint8
 from tensight_runtime.spec.kind import Bool, Int, Ints, OptDtype, OptInts, Tensor
-from tensight_runtime.spec.op import op
+from tensight_runtime.spec.op import op, scalar_name
 from tensight_runtime.spec.require import Refused
 from tensight_runtime.spec.shape import reduced
 
@@ -14,23 +14,37 @@ def accumulated(input, dtype=None):
     return given_dtype(dtype, promote.accumulated(input))
 
 
+def float_result(name, dtype):
+    """The `dtype=` of a mean, which must be floating point or complex."""
+    chosen = given_dtype(dtype, None)
+    if chosen is not None and chosen.category < 2:
+        raise Refused(
+            f"{name}(): could not infer output dtype. Optional dtype must be either a floating point or complex dtype. "
+            f"Got: {scalar_name(chosen)}"
+        )
+    return chosen
+
+
 def averaged(input, dtype=None):
     """`dtype=` or the input's, which must be floating point or complex."""
-    return promote.floating_mean(input) if dtype is None else given_dtype(dtype, None)
+    return promote.floating_mean(input) if dtype is None else float_result("mean", dtype)
 
 
 def nan_averaged(input, dtype=None):
     floats_only(input, "nanmean(): expected input to have floating point or complex dtype but got {}")
-    return given_dtype(dtype, input.dtype)
+    return input.dtype if dtype is None else float_result("nanmean", dtype)
 
 
-# -- sum ----------------------------------------------------------------------------------------------------------------
+# -- sum --------------------------------------------------------------------------------------------------------------
 
 
 @op(
     "torch.sum", "Tensor.sum",
     shape=lambda input: (), dtype=accumulated, autocast="fp32",
-    accepts=["sum(f32[2, 3])", "sum(i32[2, 3])", "sum(bool[4])", "sum(f32[])", "sum(f32[0, 3])", "sum(f32[2, 3], dtype=torch.float64)"],
+    accepts=[
+        "sum(f32[2, 3])", "sum(i32[2, 3])", "sum(bool[4])", "sum(f32[])", "sum(f32[0, 3])",
+        "sum(f32[2, 3], dtype=torch.float64)",
+    ],
 )  # fmt: skip
 def sum_(xp, input: Tensor, *, dtype: OptDtype = None):
     """The sum of all elements; integers and bool add up in int64."""
@@ -43,12 +57,17 @@ def _(g, input_shape):
 
 
 @op(
-    "torch.sum", "Tensor.sum", name="sum", overload="dim", grad_name="SumBackward1",
-    shape=reduced, dtype=accumulated, autocast="fp32",
-    accepts=["sum(f32[2, 3], 1)", "sum(f32[2, 3, 4], dim=(0, -1), keepdim=True)", "sum(i32[2, 3], -1)", "sum(f32[2, 3], None)",
-             "sum(f32[], 0)", "sum(f32[2, 3], ())", "sum(f16[2, 3], 0, dtype=torch.float32)", "sum(f32[0, 3], 0)"],
-    rejects={"sum(f32[2, 3], 2)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
-             "sum(f32[2, 3], (0, 0))": "dim 0 appears multiple times in the list of dims"},
+    "torch.sum", "Tensor.sum",
+    name="sum", overload="dim", grad_name="SumBackward1", shape=reduced, dtype=accumulated, autocast="fp32",
+    accepts=[
+        "sum(f32[2, 3], 1)", "sum(f32[2, 3, 4], dim=(0, -1), keepdim=True)", "sum(i32[2, 3], -1)",
+        "sum(f32[2, 3], None)", "sum(f32[], 0)", "sum(f32[2, 3], ())", "sum(f16[2, 3], 0, dtype=torch.float32)",
+        "sum(f32[0, 3], 0)",
+    ],
+    rejects={
+        "sum(f32[2, 3], 2)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
+        "sum(f32[2, 3], (0, 0))": "dim 0 appears multiple times in the list of dims",
+    },
 )  # fmt: skip
 def sum_dim(xp, input: Tensor, dim: OptInts, keepdim: Bool = False, *, dtype: OptDtype = None):
     """The sum over `dim` (one or several; None: all)."""
@@ -61,7 +80,8 @@ def _(g, input_shape, dim, keepdim):
 
 
 @op(
-    "torch.nansum", "Tensor.nansum", shape=reduced, dtype=accumulated,
+    "torch.nansum", "Tensor.nansum",
+    shape=reduced, dtype=accumulated,
     accepts=["nansum(f32[2, 3])", "nansum(f32[2, 3], 1, keepdim=True)", "nansum(i64[3])"],
 )  # fmt: skip
 def nansum(xp, input: Tensor, dim: OptInts = None, keepdim: Bool = False, *, dtype: OptDtype = None):
@@ -74,15 +94,20 @@ def _(g, input, dim, keepdim):
     return spread(g, input.shape, dim, keepdim) * input.isnan().logical_not()
 
 
-# -- mean ---------------------------------------------------------------------------------------------------------------
+# -- mean -------------------------------------------------------------------------------------------------------------
 
 
 @op(
-    "torch.mean", "Tensor.mean", shape=lambda input: (), dtype=averaged,
-    accepts=["mean(f32[2, 3])", "mean(f32[])", "mean(i64[4], dtype=torch.float32)", "mean(f64[2, 3])", "mean(f16[100])",
-             "mean(f32[0])"],
-    rejects={"mean(i64[3])": "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-                             "Got: Long"},
+    "torch.mean", "Tensor.mean",
+    shape=lambda input: (), dtype=averaged,
+    accepts=[
+        "mean(f32[2, 3])", "mean(f32[])", "mean(i64[4], dtype=torch.float32)", "mean(f64[2, 3])", "mean(f16[100])",
+        "mean(f32[0])",
+    ],
+    rejects={
+        "mean(i64[3])":
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype.",
+    },
 )  # fmt: skip
 def mean(xp, input: Tensor, *, dtype: OptDtype = None):
     """The mean of all elements, which must be floating point unless `dtype` is given."""
@@ -95,8 +120,12 @@ def _(g, input_shape):
 
 
 @op(
-    "torch.mean", "Tensor.mean", name="mean", overload="dim", grad_name="MeanBackward1", shape=reduced, dtype=averaged,
-    accepts=["mean(f32[2, 3], 1)", "mean(f32[2, 3, 4], (0, -1), True)", "mean(f32[], 0)", "mean(i32[2, 3], 0, dtype=torch.float64)"],
+    "torch.mean", "Tensor.mean",
+    name="mean", overload="dim", grad_name="MeanBackward1", shape=reduced, dtype=averaged,
+    accepts=[
+        "mean(f32[2, 3], 1)", "mean(f32[2, 3, 4], (0, -1), True)", "mean(f32[], 0)",
+        "mean(i32[2, 3], 0, dtype=torch.float64)",
+    ],
     rejects={"mean(f32[2, 3], -3)": "Dimension out of range (expected to be in range of [-2, 1], but got -3)"},
 )  # fmt: skip
 def mean_dim(xp, input: Tensor, dim: OptInts, keepdim: Bool = False, *, dtype: OptDtype = None):
@@ -115,7 +144,8 @@ def _mean(input, axis, keepdim, dtype):
 
 
 @op(
-    "torch.nanmean", "Tensor.nanmean", composite=True, shape=reduced, dtype=nan_averaged,
+    "torch.nanmean", "Tensor.nanmean",
+    composite=True, shape=reduced, dtype=nan_averaged,
     accepts=["nanmean(f32[2, 3])", "nanmean(f32[2, 3], 1, True)"],
     rejects={"nanmean(i64[3])": "nanmean(): expected input to have floating point or complex dtype but got Long"},
 )  # fmt: skip
@@ -124,11 +154,12 @@ def nanmean(input: Tensor, dim: OptInts = None, keepdim: Bool = False, *, dtype:
     return input.nansum(dim, keepdim, dtype=dtype) / input.isnan().logical_not().sum(dim, keepdim)
 
 
-# -- prod ---------------------------------------------------------------------------------------------------------------
+# -- prod -------------------------------------------------------------------------------------------------------------
 
 
 @op(
-    "torch.prod", "Tensor.prod", shape=lambda input: (), dtype=accumulated, autocast="fp32",
+    "torch.prod", "Tensor.prod",
+    shape=lambda input: (), dtype=accumulated, autocast="fp32",
     accepts=["prod(f32[2, 3])", "prod(i32[3])", "prod(f32[])", "prod(f32[0])", "prod(f32[3]{0..0})"],
 )  # fmt: skip
 def prod(xp, input: Tensor, *, dtype: OptDtype = None):
@@ -144,8 +175,8 @@ def _(g, input, out):
 
 
 @op(
-    "torch.prod", "Tensor.prod", name="prod", overload="dim", grad_name="ProdBackward1", shape=reduced, dtype=accumulated,
-    autocast="fp32",
+    "torch.prod", "Tensor.prod",
+    name="prod", overload="dim", grad_name="ProdBackward1", shape=reduced, dtype=accumulated, autocast="fp32",
     accepts=["prod(f32[2, 3], 1)", "prod(f32[2, 3], -2, True)", "prod(f32[], 0)", "prod(f32[2, 3]{0..0}, 1)"],
     rejects={"prod(f32[2, 3], 2)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)"},
 )  # fmt: skip
@@ -171,7 +202,7 @@ def _product_of_others(x, dim):
     return product / filled * only_zero
 
 
-# -- all, any, count_nonzero --------------------------------------------------------------------------------------------
+# -- all, any, count_nonzero ------------------------------------------------------------------------------------------
 
 
 def truth_dims(input, dim, keepdim):
@@ -189,9 +220,12 @@ def truth(input):
 
 
 @op(
-    "torch.all", "Tensor.all", shape=truth_dims, dtype=truth,
-    accepts=["all(bool[2, 3])", "all(f32[2, 3], 1)", "all(u8[2, 3], 0, True)", "all(bool[0])", "all(bool[2, 3, 4], (0, 2))",
-             "all(bool[], 0)", "all(f32[2, 3], ())"],
+    "torch.all", "Tensor.all",
+    shape=truth_dims, dtype=truth,
+    accepts=[
+        "all(bool[2, 3])", "all(f32[2, 3], 1)", "all(u8[2, 3], 0, True)", "all(bool[0])",
+        "all(bool[2, 3, 4], (0, 2))", "all(bool[], 0)", "all(f32[2, 3], ())",
+    ],
     rejects={"all(bool[2], 1)": "Dimension out of range (expected to be in range of [-1, 0], but got 1)"},
 )  # fmt: skip
 def all_(xp, input: Tensor, dim: OptInts = None, keepdim: Bool = False):
@@ -200,8 +234,12 @@ def all_(xp, input: Tensor, dim: OptInts = None, keepdim: Bool = False):
 
 
 @op(
-    "torch.any", "Tensor.any", shape=truth_dims, dtype=truth,
-    accepts=["any(bool[2, 3])", "any(f32[2, 3], 1)", "any(u8[2, 3], 0, True)", "any(bool[0])", "any(bool[2, 3, 4], (0, 2))"],
+    "torch.any", "Tensor.any",
+    shape=truth_dims, dtype=truth,
+    accepts=[
+        "any(bool[2, 3])", "any(f32[2, 3], 1)", "any(u8[2, 3], 0, True)", "any(bool[0])",
+        "any(bool[2, 3, 4], (0, 2))",
+    ],
     rejects={"any(bool[2], 1)": "Dimension out of range (expected to be in range of [-1, 0], but got 1)"},
 )  # fmt: skip
 def any_(xp, input: Tensor, dim: OptInts = None, keepdim: Bool = False):
@@ -210,7 +248,8 @@ def any_(xp, input: Tensor, dim: OptInts = None, keepdim: Bool = False):
 
 
 @op(
-    "torch.count_nonzero", "Tensor.count_nonzero", shape=lambda input, dim: reduced(input, dim), dtype=int64,
+    "torch.count_nonzero", "Tensor.count_nonzero",
+    shape=lambda input, dim: reduced(input, dim), dtype=int64,
     accepts=["count_nonzero(i64[2, 3]{0..1})", "count_nonzero(f32[2, 3], 1)", "count_nonzero(bool[2, 3, 4], (0, 1))"],
 )  # fmt: skip
 def count_nonzero(xp, input: Tensor, dim: OptInts = None):
@@ -218,14 +257,16 @@ def count_nonzero(xp, input: Tensor, dim: OptInts = None):
     return xp.count_nonzero(input, over(input, dim))
 
 
-# -- logsumexp, trace ---------------------------------------------------------------------------------------------------
+# -- logsumexp, trace -------------------------------------------------------------------------------------------------
 
 
 @op(
     "torch.logsumexp", "Tensor.logsumexp", "torch.special.logsumexp",
     shape=reduced, dtype=promote.promoted_float(), autocast="none",
-    accepts=["logsumexp(f32[2, 3], 1)", "logsumexp(f32[2, 3], (0, 1), True)", "logsumexp(i64[3], 0)", "logsumexp(f32[], 0)",
-             "logsumexp(f32[0, 3], 0)"],
+    accepts=[
+        "logsumexp(f32[2, 3], 1)", "logsumexp(f32[2, 3], (0, 1), True)", "logsumexp(i64[3], 0)",
+        "logsumexp(f32[], 0)", "logsumexp(f32[0, 3], 0)",
+    ],
 )  # fmt: skip
 def logsumexp(xp, input: Tensor, dim: Ints, keepdim: Bool = False):
     """log(sum(exp(x))) without overflow."""
@@ -251,7 +292,8 @@ def trace_dims(input):
 
 
 @op(
-    "torch.trace", "Tensor.trace", shape=trace_dims, dtype=lambda input: promote.accumulated(input),
+    "torch.trace", "Tensor.trace",
+    shape=trace_dims, dtype=lambda input: promote.accumulated(input),
     accepts=["trace(f32[3, 3])", "trace(i32[2, 4])"],
     rejects={"trace(f32[3])": "trace: expected a matrix, but got tensor with dim 1"},
 )  # fmt: skip

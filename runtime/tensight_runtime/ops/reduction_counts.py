@@ -1,8 +1,7 @@
 """Counting: bincount, histc, unique."""
 
 from tensight_runtime.ops.reducing import floats_only, known
-from tensight_runtime.spec import promote
-from tensight_runtime.spec.cond import eq, ge
+from tensight_runtime.spec.cond import eq
 from tensight_runtime.spec.dtype import float32, float64, int64
 from tensight_runtime.spec.kind import Bool, Int, Num, OptInt, OptTensor, Tensor
 from tensight_runtime.spec.op import op, scalar_name
@@ -32,12 +31,17 @@ def bincount_dtype(weights):
 
 
 @op(
-    "torch.bincount", "Tensor.bincount", shape=bincount_dims, dtype=bincount_dtype, syncs=True,
-    accepts=["bincount(i64[5]{0..3})", "bincount(i32[4]{0..3}, f32[4])", "bincount(i64[3]{0..3}, minlength=9)",
-             "bincount(i64[3]{0..3}, i64[3])", "bincount(i64[0])"],
-    rejects={"bincount(i64[2, 3])": "bincount only supports 1-d non-negative integral inputs.",
-             "bincount(i64[3]{0..3}, f32[4])": "weights should be 1-d and have the same length as input",
-             "bincount(i64[3]{-3..-1})": "bincount only supports 1-d non-negative integral inputs."},
+    "torch.bincount", "Tensor.bincount",
+    shape=bincount_dims, dtype=bincount_dtype, syncs=True,
+    accepts=[
+        "bincount(i64[5]{0..3})", "bincount(i32[4]{0..3}, f32[4])", "bincount(i64[3]{0..3}, minlength=9)",
+        "bincount(i64[3]{0..3}, i64[3])", "bincount(i64[0])",
+    ],
+    rejects={
+        "bincount(i64[2, 3])": "bincount only supports 1-d non-negative integral inputs.",
+        "bincount(i64[3]{0..3}, f32[4])": "weights should be 1-d and have the same length as input",
+        "bincount(i64[3]{-3..-1})": "bincount only supports 1-d non-negative integral inputs.",
+    },
 )  # fmt: skip
 def bincount(xp, input: Tensor, weights: OptTensor = None, minlength: Int = 0):
     """How often each integer occurs, or the sum of its weights; as long as the largest needs, at least `minlength`."""
@@ -60,10 +64,13 @@ def histc_dtype(input):
 
 
 @op(
-    "torch.histc", "Tensor.histc", shape=histc_dims, dtype=histc_dtype,
+    "torch.histc", "Tensor.histc",
+    shape=histc_dims, dtype=histc_dtype,
     accepts=["histc(f32[20], 5)", "histc(f32[2, 9], 4, -1, 1)", "histc(f32[3]{2..2})"],
-    rejects={"histc(f32[3], 5, 2, 1)": "torch.histc: max must be larger than min",
-             "histc(i64[3], 5)": "\"histogram_cpu\" not implemented for 'Long'"},
+    rejects={
+        "histc(f32[3], 5, 2, 1)": "torch.histc: max must be larger than min",
+        "histc(i64[3], 5)": "\"histogram_cpu\" not implemented for 'Long'",
+    },
 )  # fmt: skip
 def histc(xp, input: Tensor, bins: Int = 100, min: Num = 0, max: Num = 0):
     """A histogram of `bins` equal bins between `min` and `max` (both 0: the data's range)."""
@@ -77,7 +84,7 @@ def histc(xp, input: Tensor, bins: Int = 100, min: Num = 0, max: Num = 0):
     return xp.histogram(flat, bins, (low, high))[0]
 
 
-# -- unique -------------------------------------------------------------------------------------------------------------
+# -- unique -----------------------------------------------------------------------------------------------------------
 
 
 def _results(values, inverse, counts, return_inverse, return_counts):
@@ -101,23 +108,42 @@ def unique_facts(input, return_inverse, return_counts, dim):
 
 
 @op(
-    "torch.unique", "Tensor.unique", syncs=True,
-    accepts=["unique(i64[7]{0..3})", "unique(f32[2, 3])", "unique(i64[2, 4]{0..3}, return_inverse=True, return_counts=True)",
-             "unique(i64[3, 4]{0..1}, dim=0, return_counts=True)", "unique(i64[2, 5]{0..1}, True, True, False, 1)", "unique(bool[5])"],
+    "torch.unique", "Tensor.unique",
+    syncs=True,
+    accepts=[
+        "unique(i64[7]{0..3})", "unique(f32[2, 3])",
+        "unique(i64[2, 4]{0..3}, return_inverse=True, return_counts=True)",
+        "unique(i64[3, 4]{0..1}, dim=0, return_counts=True)", "unique(i64[2, 5]{0..1}, True, True, False, 1)",
+        "unique(bool[5])",
+    ],
     rejects={"unique(i64[3], dim=1)": "Dimension out of range (expected to be in range of [-1, 0], but got 1)"},
 )  # fmt: skip
-def unique(xp, input: Tensor, sorted: Bool = True, return_inverse: Bool = False, return_counts: Bool = False, dim: OptInt = None):
+def unique(
+    xp,
+    input: Tensor,
+    sorted: Bool = True,
+    return_inverse: Bool = False,
+    return_counts: Bool = False,
+    dim: OptInt = None,
+):
     """The distinct elements (or slices along `dim`), sorted; if asked, where each input went and how often it occurs."""
     values, inverse, counts = xp.unique(input, False, True, True, axis=dim, equal_nan=False)
-    return _results(values, inverse.reshape(-1 if dim is not None else input.shape), counts, return_inverse, return_counts)
+    return _results(
+        values, inverse.reshape(-1 if dim is not None else input.shape), counts, return_inverse, return_counts
+    )
 
 
 @op(
-    "torch.unique_consecutive", "Tensor.unique_consecutive", syncs=True,
-    accepts=["unique_consecutive(i64[9]{0..1})", "unique_consecutive(i64[2, 4]{0..1}, True, True)",
-             "unique_consecutive(i64[6, 2]{0..1}, return_counts=True, dim=0)", "unique_consecutive(f32[0])"],
+    "torch.unique_consecutive", "Tensor.unique_consecutive",
+    syncs=True,
+    accepts=[
+        "unique_consecutive(i64[9]{0..1})", "unique_consecutive(i64[2, 4]{0..1}, True, True)",
+        "unique_consecutive(i64[6, 2]{0..1}, return_counts=True, dim=0)", "unique_consecutive(f32[0])",
+    ],
 )  # fmt: skip
-def unique_consecutive(xp, input: Tensor, return_inverse: Bool = False, return_counts: Bool = False, dim: OptInt = None):
+def unique_consecutive(
+    xp, input: Tensor, return_inverse: Bool = False, return_counts: Bool = False, dim: OptInt = None
+):
     """The first of every run of equal elements (or slices along `dim`)."""
     rows = input.reshape(-1) if dim is None else xp.moveaxis(input, dim, 0)
     n = rows.shape[0]
@@ -127,7 +153,9 @@ def unique_consecutive(xp, input: Tensor, return_inverse: Bool = False, return_c
     values = rows[at] if dim is None else xp.moveaxis(rows[at], 0, dim)
     inverse = xp.cumsum(first) - 1
     counts = xp.diff(xp.concatenate([at, xp.asarray([n], dtype=at.dtype)])) if n else at
-    return _results(values, inverse.reshape(-1 if dim is not None else input.shape), counts, return_inverse, return_counts)
+    return _results(
+        values, inverse.reshape(-1 if dim is not None else input.shape), counts, return_inverse, return_counts
+    )
 
 
 @unique.rule

@@ -89,7 +89,8 @@ def reached(input, out):
 
 
 @op(
-    "torch.max", "Tensor.max", grad_name="MaxBackward1", shape=whole("max"), dtype=promote.same(),
+    "torch.max", "Tensor.max",
+    grad_name="MaxBackward1", shape=whole("max"), dtype=promote.same(),
     accepts=["max(f32[2, 3])", "max(i64[4])", "max(bool[3])", "max(f32[])"],
     rejects={"max(f32[0, 3])": "max(): Expected reduction dim to be specified for input.numel() == 0."},
 )  # fmt: skip
@@ -99,7 +100,8 @@ def max_(xp, input: Tensor):
 
 
 @op(
-    "torch.min", "Tensor.min", grad_name="MinBackward1", shape=whole("min"), dtype=promote.same(),
+    "torch.min", "Tensor.min",
+    grad_name="MinBackward1", shape=whole("min"), dtype=promote.same(),
     accepts=["min(f32[2, 3])", "min(i64[4])", "min(bool[3])", "min(f32[])"],
     rejects={"min(f32[0, 3])": "min(): Expected reduction dim to be specified for input.numel() == 0."},
 )  # fmt: skip
@@ -115,10 +117,14 @@ def _(g, input, out):
 
 
 @op(
-    "torch.max", "Tensor.max", name="max", overload="other", grad_name="MaximumBackward0",
-    shape=broadcasted("input", "other"), dtype=promote.promoted(),
+    "torch.max", "Tensor.max",
+    name="max", overload="other", grad_name="MaximumBackward0", shape=broadcasted("input", "other"),
+    dtype=promote.promoted(),
     accepts=["max(f32[2, 3], f32[3])", "max(i64[3], f32[2, 3])", "max(f32[3], i64[])"],
-    rejects={"max(f32[2], f32[3])": "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"},
+    rejects={
+        "max(f32[2], f32[3])":
+            "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0",
+    },
 )  # fmt: skip
 def max_other(xp, input: Tensor, other: Tensor):
     """The larger of two elements, as torch.maximum."""
@@ -136,10 +142,14 @@ def _(g, input, other):
 
 
 @op(
-    "torch.min", "Tensor.min", name="min", overload="other", grad_name="MinimumBackward0",
-    shape=broadcasted("input", "other"), dtype=promote.promoted(),
+    "torch.min", "Tensor.min",
+    name="min", overload="other", grad_name="MinimumBackward0", shape=broadcasted("input", "other"),
+    dtype=promote.promoted(),
     accepts=["min(f32[2, 3], f32[3])", "min(i64[3], f32[2, 3])"],
-    rejects={"min(f32[2], f32[3])": "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"},
+    rejects={
+        "min(f32[2], f32[3])":
+            "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0",
+    },
 )  # fmt: skip
 def min_other(xp, input: Tensor, other: Tensor):
     """The smaller of two elements, as torch.minimum."""
@@ -157,12 +167,18 @@ def _(g, input, other):
 
 
 @op(
-    "torch.max", "Tensor.max", name="max", overload="dim", shape=nonempty("max"), dtype=selected_dtypes("max"),
-    outs=("values", "indices"), interval=index_interval,
-    accepts=["max(f32[2, 3], 1)", "max(f32[2, 3], dim=-2, keepdim=True)", "max(i64[4], 0)", "max(f32[], 0)", "max(f32[0, 3], 1)"],
-    rejects={"max(f32[2, 3], 2)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
-             "max(f32[0, 3], 0)": "max(): Expected reduction dim 0 to have non-zero size.",
-             "max(c64[3], 0)": "max(): does not support complex input"},
+    "torch.max", "Tensor.max",
+    name="max", overload="dim", shape=nonempty("max"), dtype=selected_dtypes("max"), outs=("values", "indices"),
+    interval=index_interval,
+    accepts=[
+        "max(f32[2, 3], 1)", "max(f32[2, 3], dim=-2, keepdim=True)", "max(i64[4], 0)", "max(f32[], 0)",
+        "max(f32[0, 3], 1)",
+    ],
+    rejects={
+        "max(f32[2, 3], 2)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
+        "max(f32[0, 3], 0)": "max(): Expected reduction dim 0 to have non-zero size.",
+        "max(c64[3], 0)": "max(): does not support complex input",
+    },
 )  # fmt: skip
 def max_dim(xp, input: Tensor, dim: Int, keepdim: Bool = False):
     """(values, indices): the largest elements along `dim`, and where they are."""
@@ -171,12 +187,15 @@ def max_dim(xp, input: Tensor, dim: Int, keepdim: Bool = False):
 
 
 @op(
-    "torch.min", "Tensor.min", name="min", overload="dim", shape=nonempty("min"), dtype=selected_dtypes("min"),
-    outs=("values", "indices"), interval=index_interval,
+    "torch.min", "Tensor.min",
+    name="min", overload="dim", shape=nonempty("min"), dtype=selected_dtypes("min"), outs=("values", "indices"),
+    interval=index_interval,
     accepts=["min(f32[2, 3], 1)", "min(f32[2, 3], dim=-2, keepdim=True)", "min(i64[4], 0)", "min(f32[], 0)"],
-    rejects={"min(f32[2, 3], 2)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
-             "min(f32[0, 3], 0)": "min(): Expected reduction dim 0 to have non-zero size.",
-             "min(c64[3], 0)": "min(): does not support complex input"},
+    rejects={
+        "min(f32[2, 3], 2)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
+        "min(f32[0, 3], 0)": "min(): Expected reduction dim 0 to have non-zero size.",
+        "min(c64[3], 0)": "min(): does not support complex input",
+    },
 )  # fmt: skip
 def min_dim(xp, input: Tensor, dim: Int, keepdim: Bool = False):
     """(values, indices): the smallest elements along `dim`, and where they are."""
@@ -206,8 +225,11 @@ def extreme_dims(name):
 
 
 @op(
-    "torch.amax", "Tensor.amax", shape=extreme_dims("amax"), dtype=no_complex("amax"),
-    accepts=["amax(f32[2, 3])", "amax(f32[2, 3, 4], (0, 2))", "amax(i64[3], 0, True)", "amax(f32[], 0)", "amax(bool[3])"],
+    "torch.amax", "Tensor.amax",
+    shape=extreme_dims("amax"), dtype=no_complex("amax"),
+    accepts=[
+        "amax(f32[2, 3])", "amax(f32[2, 3, 4], (0, 2))", "amax(i64[3], 0, True)", "amax(f32[], 0)", "amax(bool[3])",
+    ],
     rejects={"amax(f32[0, 3], 0)": "amax(): Expected reduction dim 0 to have non-zero size."},
 )  # fmt: skip
 def amax(xp, input: Tensor, dim: Ints = (), keepdim: Bool = False):
@@ -216,8 +238,11 @@ def amax(xp, input: Tensor, dim: Ints = (), keepdim: Bool = False):
 
 
 @op(
-    "torch.amin", "Tensor.amin", shape=extreme_dims("amin"), dtype=no_complex("amin"),
-    accepts=["amin(f32[2, 3])", "amin(f32[2, 3, 4], (0, 2))", "amin(i64[3], 0, True)", "amin(f32[], 0)", "amin(bool[3])"],
+    "torch.amin", "Tensor.amin",
+    shape=extreme_dims("amin"), dtype=no_complex("amin"),
+    accepts=[
+        "amin(f32[2, 3])", "amin(f32[2, 3, 4], (0, 2))", "amin(i64[3], 0, True)", "amin(f32[], 0)", "amin(bool[3])",
+    ],
     rejects={"amin(f32[0, 3], 0)": "amin(): Expected reduction dim 0 to have non-zero size."},
 )  # fmt: skip
 def amin(xp, input: Tensor, dim: Ints = (), keepdim: Bool = False):
@@ -236,13 +261,15 @@ def _(g, input, out, dim, keepdim):
 def aminmax_dims(input, dim, keepdim):
     if dim is None:
         require(
-            ge(input.numel, 1), "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+            ge(input.numel, 1),
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.",
         )
     return nonempty("aminmax", "{}: Expected reduction dim {} to have non-zero size.")(input, dim, keepdim)
 
 
 @op(
-    "torch.aminmax", "Tensor.aminmax", shape=aminmax_dims, dtype=promote.same(), outs=("min", "max"),
+    "torch.aminmax", "Tensor.aminmax",
+    shape=aminmax_dims, dtype=promote.same(), outs=("min", "max"),
     accepts=["aminmax(f32[2, 3])", "aminmax(f32[2, 3], dim=1)", "aminmax(i64[2, 3], dim=0, keepdim=True)"],
     rejects={"aminmax(f32[0, 3], dim=0)": "aminmax: Expected reduction dim 0 to have non-zero size."},
 )  # fmt: skip
@@ -288,12 +315,17 @@ def arg_dtype(name):
 
 
 @op(
-    "torch.argmax", "Tensor.argmax", shape=arg_dims("argmax"), dtype=arg_dtype("argmax"), interval=index_interval,
-    accepts=["argmax(f32[2, 3])", "argmax(f32[2, 3], 1)", "argmax(i64[2, 3], dim=-1, keepdim=True)", "argmax(f32[2, 3], None, True)",
-             "argmax(f32[])"],
-    rejects={"argmax(f32[0])": "argmax(): Expected reduction dim to be specified for input.numel() == 0.",
-             "argmax(f32[0, 3], 0)": "argmax(): Expected reduction dim 0 to have non-zero size.",
-             "argmax(bool[3])": "argmax(): does not support bool input"},
+    "torch.argmax", "Tensor.argmax",
+    shape=arg_dims("argmax"), dtype=arg_dtype("argmax"), interval=index_interval,
+    accepts=[
+        "argmax(f32[2, 3])", "argmax(f32[2, 3], 1)", "argmax(i64[2, 3], dim=-1, keepdim=True)",
+        "argmax(f32[2, 3], None, True)", "argmax(f32[])",
+    ],
+    rejects={
+        "argmax(f32[0])": "argmax(): Expected reduction dim to be specified for input.numel() == 0.",
+        "argmax(f32[0, 3], 0)": "argmax(): Expected reduction dim 0 to have non-zero size.",
+        "argmax(bool[3])": "argmax(): does not support bool input",
+    },
 )  # fmt: skip
 def argmax(xp, input: Tensor, dim: OptInt = None, keepdim: Bool = False):
     """The index of the largest element, along `dim` or in the flattened input."""
@@ -301,10 +333,13 @@ def argmax(xp, input: Tensor, dim: OptInt = None, keepdim: Bool = False):
 
 
 @op(
-    "torch.argmin", "Tensor.argmin", shape=arg_dims("argmin"), dtype=arg_dtype("argmin"), interval=index_interval,
+    "torch.argmin", "Tensor.argmin",
+    shape=arg_dims("argmin"), dtype=arg_dtype("argmin"), interval=index_interval,
     accepts=["argmin(f32[2, 3])", "argmin(f32[2, 3], 1)", "argmin(i64[2, 3], dim=-1, keepdim=True)"],
-    rejects={"argmin(f32[0])": "argmin(): Expected reduction dim to be specified for input.numel() == 0.",
-             "argmin(bool[3])": "argmin(): does not support bool input"},
+    rejects={
+        "argmin(f32[0])": "argmin(): Expected reduction dim to be specified for input.numel() == 0.",
+        "argmin(bool[3])": "argmin(): does not support bool input",
+    },
 )  # fmt: skip
 def argmin(xp, input: Tensor, dim: OptInt = None, keepdim: Bool = False):
     """The index of the smallest element, along `dim` or in the flattened input."""

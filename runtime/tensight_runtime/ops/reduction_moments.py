@@ -1,10 +1,11 @@
 """Spread around the mean: std, var, with their means, cov, corrcoef."""
 
 from tensight_runtime.ops.reducing import count_over, over, unreduced, wide
-from tensight_runtime.spec.dtype import defaults
+from tensight_runtime.spec.cond import eq
+from tensight_runtime.spec.dtype import bool_, defaults
 from tensight_runtime.spec.kind import Bool, Int, OptInts, OptNum, OptTensor, Tensor
-from tensight_runtime.spec.op import op
-from tensight_runtime.spec.require import Refused
+from tensight_runtime.spec.op import op, scalar_name
+from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.shape import reduced
 
 
@@ -49,17 +50,25 @@ def std_gradient(g, input, std, dim, unbiased, correction, keepdim):
 
 STD_AND_VAR = "std and var"
 
-# -- std and var: `std(False)` says unbiased=False, `std(1, False)` a dim first -----------------------------------------
+# -- std and var: `std(False)` says unbiased=False, `std(1, False)` a dim first ---------------------------------------
 
 
 @op(
-    "torch.std", "Tensor.std", shape=reduced, dtype=moment_dtype(STD_AND_VAR),
-    accepts=["std(f32[2, 3])", "std(f32[2, 3], 1)", "std(f32[2, 3, 4], (0, -1), False, True)", "std(f32[5], correction=0)",
-             "std(f64[2, 3], dim=0, unbiased=False)", "std(f32[2, 3], dim=None, correction=2, keepdim=True)", "std(f32[1])"],
-    rejects={"std(i64[3])": "std and var only support floating point and complex dtypes",
-             "std(f32[3], 1)": "Dimension out of range (expected to be in range of [-1, 0], but got 1)"},
+    "torch.std", "Tensor.std",
+    shape=reduced, dtype=moment_dtype(STD_AND_VAR),
+    accepts=[
+        "std(f32[2, 3])", "std(f32[2, 3], 1)", "std(f32[2, 3, 4], (0, -1), False, True)",
+        "std(f32[5], correction=0)", "std(f64[2, 3], dim=0, unbiased=False)",
+        "std(f32[2, 3], dim=None, correction=2, keepdim=True)", "std(f32[1])",
+    ],
+    rejects={
+        "std(i64[3])": "std and var only support floating point and complex dtypes",
+        "std(f32[3], 1)": "Dimension out of range (expected to be in range of [-1, 0], but got 1)",
+    },
 )  # fmt: skip
-def std(xp, input: Tensor, dim: OptInts = None, unbiased: Bool = True, keepdim: Bool = False, *, correction: OptNum = None):
+def std(
+    xp, input: Tensor, dim: OptInts = None, unbiased: Bool = True, keepdim: Bool = False, *, correction: OptNum = None
+):
     """The standard deviation over `dim` (None: all), divided by n - correction (1 unless said otherwise)."""
     return xp.sqrt(moments(xp, input, dim, keepdim, unbiased, correction)[0])
 
@@ -70,7 +79,8 @@ def _(g, input, out, dim, unbiased, correction, keepdim):
 
 
 @op(
-    "torch.std", "Tensor.std", name="std", overload="unbiased", shape=lambda input: (), dtype=moment_dtype(STD_AND_VAR),
+    "torch.std", "Tensor.std",
+    name="std", overload="unbiased", shape=lambda input: (), dtype=moment_dtype(STD_AND_VAR),
     accepts=["std(f32[2, 3], False)", "std(f32[2, 3], unbiased=True)"],
 )  # fmt: skip
 def std_unbiased(xp, input: Tensor, unbiased: Bool):
@@ -84,12 +94,17 @@ def _(g, input, out, unbiased):
 
 
 @op(
-    "torch.var", "Tensor.var", shape=reduced, dtype=moment_dtype(STD_AND_VAR),
-    accepts=["var(f32[2, 3])", "var(f32[2, 3], 1)", "var(f32[2, 3, 4], (0, -1), False, True)", "var(f32[5], correction=0)",
-             "var(f32[2, 3], dim=-1, keepdim=True, unbiased=False)", "var(c64[3])"],
+    "torch.var", "Tensor.var",
+    shape=reduced, dtype=moment_dtype(STD_AND_VAR),
+    accepts=[
+        "var(f32[2, 3])", "var(f32[2, 3], 1)", "var(f32[2, 3, 4], (0, -1), False, True)",
+        "var(f32[5], correction=0)", "var(f32[2, 3], dim=-1, keepdim=True, unbiased=False)", "var(c64[3])",
+    ],
     rejects={"var(i64[3])": "std and var only support floating point and complex dtypes"},
 )  # fmt: skip
-def var(xp, input: Tensor, dim: OptInts = None, unbiased: Bool = True, keepdim: Bool = False, *, correction: OptNum = None):
+def var(
+    xp, input: Tensor, dim: OptInts = None, unbiased: Bool = True, keepdim: Bool = False, *, correction: OptNum = None
+):
     """The variance over `dim` (None: all), divided by n - correction (1 unless said otherwise)."""
     return moments(xp, input, dim, keepdim, unbiased, correction)[0]
 
@@ -100,7 +115,8 @@ def _(g, input, dim, unbiased, correction, keepdim):
 
 
 @op(
-    "torch.var", "Tensor.var", name="var", overload="unbiased", shape=lambda input: (), dtype=moment_dtype(STD_AND_VAR),
+    "torch.var", "Tensor.var",
+    name="var", overload="unbiased", shape=lambda input: (), dtype=moment_dtype(STD_AND_VAR),
     accepts=["var(f32[2, 3], False)", "var(f32[2, 3], unbiased=True)"],
 )  # fmt: skip
 def var_unbiased(xp, input: Tensor, unbiased: Bool):
@@ -113,7 +129,7 @@ def _(g, input, unbiased):
     return var_gradient(g, input, None, unbiased, None, False)
 
 
-# -- with the mean ------------------------------------------------------------------------------------------------------
+# -- with the mean ----------------------------------------------------------------------------------------------------
 
 
 def pair_rule(name):
@@ -131,22 +147,32 @@ def whole_pair(input):
 
 
 @op(
-    "torch.std_mean", returns="tuple", composite=True,
-    accepts=["std_mean(f32[2, 3])", "std_mean(f32[2, 3], 1, False, True)", "std_mean(f32[2, 3], dim=0, correction=0)"],
+    "torch.std_mean",
+    returns="tuple", composite=True,
+    accepts=[
+        "std_mean(f32[2, 3])", "std_mean(f32[2, 3], 1, False, True)", "std_mean(f32[2, 3], dim=0, correction=0)",
+    ],
     rejects={"std_mean(i64[3])": "std_mean only support floating point and complex dtypes"},
 )  # fmt: skip
-def std_mean(input: Tensor, dim: OptInts = None, unbiased: Bool = True, keepdim: Bool = False, *, correction: OptNum = None):
+def std_mean(
+    input: Tensor, dim: OptInts = None, unbiased: Bool = True, keepdim: Bool = False, *, correction: OptNum = None
+):
     """(standard deviation, mean) over `dim` (None: all)."""
     correction = correction if correction is not None else int(unbiased)
     return input.std(dim, correction=correction, keepdim=keepdim), input.mean(dim, keepdim)
 
 
 @op(
-    "torch.var_mean", returns="tuple", composite=True,
-    accepts=["var_mean(f32[2, 3])", "var_mean(f32[2, 3], 1, False, True)", "var_mean(f32[2, 3], dim=0, correction=0)"],
+    "torch.var_mean",
+    returns="tuple", composite=True,
+    accepts=[
+        "var_mean(f32[2, 3])", "var_mean(f32[2, 3], 1, False, True)", "var_mean(f32[2, 3], dim=0, correction=0)",
+    ],
     rejects={"var_mean(i64[3])": "var_mean only support floating point and complex dtypes"},
 )  # fmt: skip
-def var_mean(input: Tensor, dim: OptInts = None, unbiased: Bool = True, keepdim: Bool = False, *, correction: OptNum = None):
+def var_mean(
+    input: Tensor, dim: OptInts = None, unbiased: Bool = True, keepdim: Bool = False, *, correction: OptNum = None
+):
     """(variance, mean) over `dim` (None: all)."""
     correction = correction if correction is not None else int(unbiased)
     return input.var(dim, correction=correction, keepdim=keepdim), input.mean(dim, keepdim)
@@ -156,15 +182,21 @@ std_mean.rule(pair_rule("std_mean"))
 var_mean.rule(pair_rule("var_mean"))
 
 
-@op("torch.std_mean", name="std_mean", overload="unbiased", returns="tuple", composite=True,
-    accepts=["std_mean(f32[2, 3], False)"])  # fmt: skip
+@op(
+    "torch.std_mean",
+    name="std_mean", overload="unbiased", returns="tuple", composite=True,
+    accepts=["std_mean(f32[2, 3], False)"],
+)  # fmt: skip
 def std_mean_unbiased(input: Tensor, unbiased: Bool):
     """(standard deviation, mean) of all elements."""
     return input.std(unbiased=unbiased), input.mean()
 
 
-@op("torch.var_mean", name="var_mean", overload="unbiased", returns="tuple", composite=True,
-    accepts=["var_mean(f32[2, 3], False)"])  # fmt: skip
+@op(
+    "torch.var_mean",
+    name="var_mean", overload="unbiased", returns="tuple", composite=True,
+    accepts=["var_mean(f32[2, 3], False)"],
+)  # fmt: skip
 def var_mean_unbiased(input: Tensor, unbiased: Bool):
     """(variance, mean) of all elements."""
     return input.var(unbiased=unbiased), input.mean()
@@ -174,20 +206,49 @@ std_mean_unbiased.rule(whole_pair)
 var_mean_unbiased.rule(whole_pair)
 
 
-# -- covariance ---------------------------------------------------------------------------------------------------------
+# -- covariance -------------------------------------------------------------------------------------------------------
 
 
 def square_of_rows(name):
-    """(variables, variables); a vector is one variable."""
+    """(variables, variables); () if there is only one."""
 
     def shape(input):
         if len(input.shape) > 2:
-            raise Refused(
-                f"{name}(): expected input to have two or fewer dimensions but got an input with {len(input.shape)} dimensions"
-            )
-        return (input.shape[0],) * 2 if len(input.shape) == 2 else ()
+            rank = len(input.shape)
+            raise Refused(f"{name}(): expected input to have two or fewer dimensions but got an input with {rank} dimensions")
+        single = eq(input.shape[0], 1) if len(input.shape) == 2 else True
+        if isinstance(single, bool):
+            return () if single else (input.shape[0],) * 2
+        raise RankUnknown
 
     return shape
+
+
+_square = square_of_rows("cov")
+
+
+def cov_dims(input, fweights, aweights):
+    if input.dtype is bool_:
+        raise Refused("cov(): bool dtype is not supported for input")
+    dims = _square(input)
+    n = input.shape[-1] if input.shape else 1
+    for name, fact, kind, category in (("fweights", fweights, "integral", 1), ("aweights", aweights, "floating point", 2)):
+        if fact is None:
+            continue
+        rank = len(fact.shape)
+        require(
+            rank <= 1, "cov(): expected {} to have one or fewer dimensions but got {} with {} dimensions", name, name, rank
+        )
+        if fact.dtype is not None and fact.dtype.category != category:
+            raise Refused(
+                f"cov(): expected {name} to have {kind} dtype but got {name} with {scalar_name(fact.dtype)} dtype"
+            )
+        require(
+            eq(fact.numel, n),
+            "cov(): expected {} to have the same numel as there are observations in the input but got {} != {}",
+            name, fact.numel, n,
+        )  # fmt: skip
+    return dims
 
 
 def float_of(input):
@@ -195,15 +256,24 @@ def float_of(input):
 
 
 @op(
-    "torch.cov", "Tensor.cov", composite=True, shape=square_of_rows("cov"), dtype=float_of,
-    accepts=["cov(f32[2, 5])", "cov(f32[4])", "cov(f32[2, 5], correction=0)", "cov(f32[2, 3], fweights=i64[3]{1..4})",
-             "cov(f32[2, 3], aweights=f32[3]{0..1})"],
-    rejects={"cov(f32[2, 2, 2])": "cov(): expected input to have two or fewer dimensions but got an input with 3 dimensions"},
+    "torch.cov", "Tensor.cov",
+    composite=True, shape=cov_dims, dtype=float_of,
+    accepts=[
+        "cov(f32[2, 5])", "cov(f32[4])", "cov(f32[1, 4])", "cov(f32[2, 5], correction=0)", "cov(f32[2, 3], fweights=i64[3]{1..4})",
+        "cov(f32[2, 3], aweights=f32[3]{0..1})",
+    ],
+    rejects={
+        "cov(f32[2, 2, 2])":
+            "cov(): expected input to have two or fewer dimensions but got an input with 3 dimensions",
+    },
 )  # fmt: skip
 def cov(input: Tensor, *, correction: Int = 1, fweights: OptTensor = None, aweights: OptTensor = None):
     """The covariance of the variables in the rows; observations may be counted or weighted."""
     x = input.reshape(1, -1) if input.dim() < 2 else input
     x = x if x.is_floating_point() or x.is_complex() else x.float()
+    for name, given in (("fweights", fweights), ("aweights", aweights)):
+        if given is not None and (given < 0).any():
+            raise RuntimeError(f"cov(): {name} cannot be negative")
     weights = fweights if aweights is None else aweights if fweights is None else fweights * aweights
     if weights is None:
         n = norm = x.shape[1]
@@ -211,6 +281,8 @@ def cov(input: Tensor, *, correction: Int = 1, fweights: OptTensor = None, aweig
         scaled = away
     else:
         total = weights.sum()
+        if not total:
+            raise RuntimeError("cov(): weights sum to zero, can't be normalized")
         away = x - (x * weights).sum(1, True) / total
         scaled = away * weights
         norm = total
@@ -219,14 +291,17 @@ def cov(input: Tensor, *, correction: Int = 1, fweights: OptTensor = None, aweig
     norm = norm - correction
     norm = max(norm, 0) if isinstance(norm, int) else norm.clamp(min=0)
     result = away.matmul(scaled.t().conj()) / norm
-    return result.reshape(()) if input.dim() < 2 else result
+    return result.reshape(()) if result.numel() == 1 else result
 
 
 @op(
-    "torch.corrcoef", "Tensor.corrcoef", composite=True, shape=square_of_rows("corrcoef"), dtype=float_of,
+    "torch.corrcoef", "Tensor.corrcoef",
+    composite=True, shape=square_of_rows("corrcoef"), dtype=float_of,
     accepts=["corrcoef(f32[2, 5])", "corrcoef(f32[4])"],
-    rejects={"corrcoef(f32[2, 2, 2])": "corrcoef(): expected input to have two or fewer dimensions but got an input with 3 "
-                                       "dimensions"},
+    rejects={
+        "corrcoef(f32[2, 2, 2])":
+            "corrcoef(): expected input to have two or fewer dimensions but got an input with 3 dimensions",
+    },
 )  # fmt: skip
 def corrcoef(input: Tensor):
     """The correlation of the variables in the rows."""

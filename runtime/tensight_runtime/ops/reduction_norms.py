@@ -33,13 +33,18 @@ def vector_norm_dims(input, ord, dim, keepdim):
 
 
 @op(
-    "torch.linalg.vector_norm", shape=vector_norm_dims, dtype=norm_dtype, autocast="fp32", grad_name="LinalgVectorNormBackward0",
-    accepts=["vector_norm(f32[2, 3])", "vector_norm(f32[2, 3], 1, dim=1)", "vector_norm(f32[2, 3], inf, (0, 1), True)",
-             "vector_norm(f32[2, 3], 3.5, -1)", "vector_norm(f32[2, 3], 0, 0)", "vector_norm(f32[2, 3], -inf, 0)",
-             "vector_norm(f32[4], 0.5)", "vector_norm(f32[4], dtype=torch.float64)", "vector_norm(f32[0, 3], dim=0)",
-             "vector_norm(f32[3]{0..0})", "vector_norm(c64[3])"],
-    rejects={"vector_norm(i64[3])": "linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long",
-             "vector_norm(f32[0, 3], inf, 0)": "linalg.vector_norm cannot compute the inf norm on the dimension 0because"},
+    "torch.linalg.vector_norm",
+    shape=vector_norm_dims, dtype=norm_dtype, autocast="fp32", grad_name="LinalgVectorNormBackward0",
+    accepts=[
+        "vector_norm(f32[2, 3])", "vector_norm(f32[2, 3], 1, dim=1)", "vector_norm(f32[2, 3], inf, (0, 1), True)",
+        "vector_norm(f32[2, 3], 3.5, -1)", "vector_norm(f32[2, 3], 0, 0)", "vector_norm(f32[2, 3], -inf, 0)",
+        "vector_norm(f32[4], 0.5)", "vector_norm(f32[4], dtype=torch.float64)", "vector_norm(f32[0, 3], dim=0)",
+        "vector_norm(f32[3]{0..0})", "vector_norm(c64[3])",
+    ],
+    rejects={
+        "vector_norm(i64[3])": "linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long",
+        "vector_norm(f32[0, 3], inf, 0)": "linalg.vector_norm cannot compute the inf norm on the dimension 0because",
+    },
 )  # fmt: skip
 def vector_norm(xp, input: Tensor, ord: Num = 2, dim: OptInts = None, keepdim: Bool = False, *, dtype: OptDtype = None):
     """The p-norm over `dim` (None: of all elements): (sum |x|^ord)^(1/ord), max for inf, count for 0."""
@@ -81,7 +86,7 @@ def _(g, input, out, ord, dim, keepdim):
     return x * x.abs().pow(ord - 2) * (g / norm.pow(ord - 1)).masked_fill(norm == 0, 0)
 
 
-# -- matrix norms -------------------------------------------------------------------------------------------------------
+# -- matrix norms -----------------------------------------------------------------------------------------------------
 
 
 def matrix_norm_dims(input, ord, dim, keepdim):
@@ -89,7 +94,9 @@ def matrix_norm_dims(input, ord, dim, keepdim):
     if len(input.shape) < 2:
         raise Refused("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
     if isinstance(dim, int) or len(dim) != 2:
-        raise Refused(f"linalg.matrix_norm: dim must be a 2-tuple. Got {dim if isinstance(dim, int) else ' '.join(map(str, dim))}")
+        raise Refused(
+            f"linalg.matrix_norm: dim must be a 2-tuple. Got {dim if isinstance(dim, int) else ' '.join(map(str, dim))}"
+        )
     if isinstance(ord, str):
         supported = ord in ("fro", "nuc")
     else:
@@ -114,13 +121,20 @@ def as_dtype(x, dtype):
 
 
 @op(
-    "torch.linalg.matrix_norm", composite=True, shape=matrix_norm_dims, dtype=matrix_norm_dtype,
-    accepts=["matrix_norm(f32[2, 3])", "matrix_norm(f32[4, 2, 3], 1)", "matrix_norm(f32[2, 3, 4], -inf, (0, 1), True)",
-             "matrix_norm(f32[2, 3, 4], inf, (-1, 0))"],
-    rejects={"matrix_norm(f32[3])": "linalg.matrix_norm: The input tensor A must have at least 2 dimensions.",
-             "matrix_norm(f32[2, 3], 3)": "linalg.matrix_norm: Order 3 not supported."},
+    "torch.linalg.matrix_norm",
+    composite=True, shape=matrix_norm_dims, dtype=matrix_norm_dtype,
+    accepts=[
+        "matrix_norm(f32[2, 3])", "matrix_norm(f32[4, 2, 3], 1)", "matrix_norm(f32[2, 3, 4], -inf, (0, 1), True)",
+        "matrix_norm(f32[2, 3, 4], inf, (-1, 0))",
+    ],
+    rejects={
+        "matrix_norm(f32[3])": "linalg.matrix_norm: The input tensor A must have at least 2 dimensions.",
+        "matrix_norm(f32[2, 3], 3)": "linalg.matrix_norm: Order 3 not supported.",
+    },
 )  # fmt: skip
-def matrix_norm(input: Tensor, ord: Order = "fro", dim: Ints = (-2, -1), keepdim: Bool = False, *, dtype: OptDtype = None):
+def matrix_norm(
+    input: Tensor, ord: Order = "fro", dim: Ints = (-2, -1), keepdim: Bool = False, *, dtype: OptDtype = None
+):
     """The norm of the matrices in `dim`: "fro", "nuc", 1, inf (largest column, row sum), 2 (largest singular value), or minus."""
     if ord == "fro":
         return vector_norm(input, 2, dim, keepdim, dtype=dtype)
@@ -138,7 +152,7 @@ def matrix_norm(input: Tensor, ord: Order = "fro", dim: Ints = (-2, -1), keepdim
     return result if keepdim else result.squeeze(dim)
 
 
-# -- the general forms --------------------------------------------------------------------------------------------------
+# -- the general forms ------------------------------------------------------------------------------------------------
 
 
 def linalg_norm_dims(input, ord, dim, keepdim):
@@ -158,14 +172,22 @@ def linalg_norm_dims(input, ord, dim, keepdim):
 
 
 @op(
-    "torch.linalg.norm", name="linalg_norm", composite=True, shape=linalg_norm_dims, dtype=norm_dtype,
-    accepts=["linalg_norm(f32[2, 3, 4])", "linalg_norm(f32[2, 3], 'fro')", "linalg_norm(f32[2, 3], 1)", "linalg_norm(f32[3], 3)",
-             "linalg_norm(f32[2, 3, 4], dim=1)", "linalg_norm(f32[2, 3, 4], inf, (0, 2), True)", "linalg_norm(f32[2, 3], dim=(0, 1))",
-             "linalg_norm(f32[2, 3], 2, 1, keepdim=True)"],
-    rejects={"linalg_norm(f32[2, 3], 3)": "linalg.matrix_norm: Order 3 not supported.",
-             "linalg_norm(f32[2, 3, 4], 1)": "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got 3D."},
+    "torch.linalg.norm",
+    name="linalg_norm", composite=True, shape=linalg_norm_dims, dtype=norm_dtype,
+    accepts=[
+        "linalg_norm(f32[2, 3, 4])", "linalg_norm(f32[2, 3], 'fro')", "linalg_norm(f32[2, 3], 1)",
+        "linalg_norm(f32[3], 3)", "linalg_norm(f32[2, 3, 4], dim=1)", "linalg_norm(f32[2, 3, 4], inf, (0, 2), True)",
+        "linalg_norm(f32[2, 3], dim=(0, 1))", "linalg_norm(f32[2, 3], 2, 1, keepdim=True)",
+    ],
+    rejects={
+        "linalg_norm(f32[2, 3], 3)": "linalg.matrix_norm: Order 3 not supported.",
+        "linalg_norm(f32[2, 3, 4], 1)":
+            "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got 3D.",
+    },
 )  # fmt: skip
-def linalg_norm(input: Tensor, ord: Order = None, dim: OptInts = None, keepdim: Bool = False, *, dtype: OptDtype = None):
+def linalg_norm(
+    input: Tensor, ord: Order = None, dim: OptInts = None, keepdim: Bool = False, *, dtype: OptDtype = None
+):
     """input vector norm over one dim or all, a matrix norm over two dims if `ord` is given."""
     if ord is None:
         return vector_norm(input, 2, dim, keepdim, dtype=dtype)
@@ -184,10 +206,13 @@ def norm_dims(input, p, dim, keepdim):
 
 
 @op(
-    "torch.norm", "Tensor.norm", composite=True, shape=norm_dims, dtype=norm_dtype,
-    accepts=["norm(f32[2, 3])", "norm(f32[2, 3], 1)", "norm(f32[2, 3], dim=1)", "norm(f32[2, 3], 2, -1, True)",
-             "norm(f32[2, 3], inf, (0, 1))", "norm(f32[2, 3], p='fro', dim=(0, 1), keepdim=True)", "norm(f32[3], dtype=torch.float64)",
-             "norm(f32[3], None)"],
+    "torch.norm", "Tensor.norm",
+    composite=True, shape=norm_dims, dtype=norm_dtype,
+    accepts=[
+        "norm(f32[2, 3])", "norm(f32[2, 3], 1)", "norm(f32[2, 3], dim=1)", "norm(f32[2, 3], 2, -1, True)",
+        "norm(f32[2, 3], inf, (0, 1))", "norm(f32[2, 3], p='fro', dim=(0, 1), keepdim=True)",
+        "norm(f32[3], dtype=torch.float64)", "norm(f32[3], None)",
+    ],
     rejects={"norm(i64[3])": "linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long"},
 )  # fmt: skip
 def norm(input: Tensor, p: Order = "fro", dim: OptInts = None, keepdim: Bool = False, dtype: OptDtype = None):
@@ -203,10 +228,13 @@ def broadcast_all(input, other):
 
 
 @op(
-    "torch.dist", "Tensor.dist", composite=True, shape=broadcast_all, dtype=promote.promoted(),
-    autocast="fp32",
+    "torch.dist", "Tensor.dist",
+    composite=True, shape=broadcast_all, dtype=promote.promoted(), autocast="fp32",
     accepts=["dist(f32[2, 3], f32[3])", "dist(f32[3], f32[3], 1)", "dist(f32[3], f32[3], p=inf)"],
-    rejects={"dist(f32[2], f32[3])": "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"},
+    rejects={
+        "dist(f32[2], f32[3])":
+            "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0",
+    },
 )  # fmt: skip
 def dist(input: Tensor, other: Tensor, p: Num = 2):
     """The p-norm of the difference."""
@@ -219,10 +247,12 @@ def renorm_dims(input, dim):
 
 
 @op(
-    "torch.renorm", "Tensor.renorm", composite=True, inplace=True, shape=renorm_dims,
-    dtype=promote.same(), autocast="fp32",
+    "torch.renorm", "Tensor.renorm",
+    composite=True, inplace=True, shape=renorm_dims, dtype=promote.same(), autocast="fp32",
     accepts=["renorm(f32[2, 3], 2, 0, 1.0)", "renorm(f32[2, 3, 4], 1, -1, 0.5)"],
-    rejects={"renorm(f32[2, 3], 2, 2, 1.0)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)"},
+    rejects={
+        "renorm(f32[2, 3], 2, 2, 1.0)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
+    },
 )  # fmt: skip
 def renorm(input: Tensor, p: Num, dim: Int, maxnorm: Num):
     """Slices along `dim` scaled down to a p-norm of at most `maxnorm`."""

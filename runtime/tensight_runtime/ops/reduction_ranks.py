@@ -1,7 +1,14 @@
 """Reductions by rank and frequency: median, mode, quantile."""
 
 from tensight_runtime.ops.reducing import known
-from tensight_runtime.ops.reduction_extremes import index_interval, nonempty, reached, scattered, selected_dtypes, shared
+from tensight_runtime.ops.reduction_extremes import (
+    index_interval,
+    nonempty,
+    reached,
+    scattered,
+    selected_dtypes,
+    shared,
+)
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import ge
 from tensight_runtime.spec.dtype import float32, float64
@@ -44,7 +51,8 @@ def _median(xp, input, dim, keepdim, ignore_nan):
 
 
 @op(
-    "torch.median", "Tensor.median", shape=lambda input: (), dtype=promote.same(),
+    "torch.median", "Tensor.median",
+    shape=lambda input: (), dtype=promote.same(),
     accepts=["median(f32[2, 3])", "median(f32[4])", "median(i64[5])", "median(f32[])"],
 )  # fmt: skip
 def median(xp, input: Tensor):
@@ -55,7 +63,8 @@ def median(xp, input: Tensor):
 
 
 @op(
-    "torch.nanmedian", "Tensor.nanmedian", shape=lambda input: (), dtype=promote.same(),
+    "torch.nanmedian", "Tensor.nanmedian",
+    shape=lambda input: (), dtype=promote.same(),
     accepts=["nanmedian(f32[2, 3])", "nanmedian(i64[4])"],
 )  # fmt: skip
 def nanmedian(xp, input: Tensor):
@@ -72,7 +81,8 @@ def _(g, input, out):
 
 
 @op(
-    "torch.median", "Tensor.median", name="median", overload="dim", grad_name="MedianBackward1", shape=nonempty("median"),
+    "torch.median", "Tensor.median",
+    name="median", overload="dim", grad_name="MedianBackward1", shape=nonempty("median"),
     dtype=selected_dtypes("median"), outs=("values", "indices"), interval=index_interval,
     accepts=["median(f32[2, 3], 1)", "median(f32[4, 3], 0, True)", "median(f32[], 0)", "median(f64[2, 4], dim=-1)"],
     rejects={"median(f32[0, 3], 0)": "median(): Expected reduction dim 0 to have non-zero size."},
@@ -83,8 +93,9 @@ def median_dim(xp, input: Tensor, dim: Int, keepdim: Bool = False):
 
 
 @op(
-    "torch.nanmedian", "Tensor.nanmedian", name="nanmedian", overload="dim", grad_name="NanmedianBackward1",
-    shape=nonempty("nanmedian"), dtype=selected_dtypes("nanmedian"), outs=("values", "indices"), interval=index_interval,
+    "torch.nanmedian", "Tensor.nanmedian",
+    name="nanmedian", overload="dim", grad_name="NanmedianBackward1", shape=nonempty("nanmedian"),
+    dtype=selected_dtypes("nanmedian"), outs=("values", "indices"), interval=index_interval,
     accepts=["nanmedian(f32[2, 3], 1)", "nanmedian(f32[4, 3], 0, True)"],
 )  # fmt: skip
 def nanmedian_dim(xp, input: Tensor, dim: Int, keepdim: Bool = False):
@@ -93,8 +104,8 @@ def nanmedian_dim(xp, input: Tensor, dim: Int, keepdim: Bool = False):
 
 
 @op(
-    "torch.mode", "Tensor.mode", shape=nonempty("mode"), dtype=selected_dtypes("mode"),
-    outs=("values", "indices"), interval=index_interval,
+    "torch.mode", "Tensor.mode",
+    shape=nonempty("mode"), dtype=selected_dtypes("mode"), outs=("values", "indices"), interval=index_interval,
     accepts=["mode(f32[2, 3])", "mode(i64[4, 9]{0..3}, 1)", "mode(i64[9, 2]{0..2}, 0, True)", "mode(f32[])"],
     rejects={"mode(f32[0, 3], 0)": "mode(): Expected reduction dim 0 to have non-zero size."},
 )  # fmt: skip
@@ -115,7 +126,7 @@ def _(g, indices, input_shape, dim, keepdim):
     return scattered(g, indices, input_shape, dim, keepdim)
 
 
-# -- quantile -----------------------------------------------------------------------------------------------------------
+# -- quantile ---------------------------------------------------------------------------------------------------------
 
 
 def quantile_dims(input, q, dim, keepdim, interpolation):
@@ -146,25 +157,36 @@ def quantile_dtype(input):
 
 
 @op(
-    "torch.quantile", "Tensor.quantile", composite=True, shape=quantile_dims, dtype=quantile_dtype,
-    accepts=["quantile(f32[7], 0.3)", "quantile(f32[2, 5], f32[3]{0..1}, 1)", "quantile(f32[2, 5], 0.5, 0, True)",
-             "quantile(f32[2, 5], f32[2]{0..1})", "quantile(f64[2, 6], 0.4, interpolation='nearest')",
-             "quantile(f32[2, 5], f32[2]{0..1}, 0, True, interpolation='midpoint')", "quantile(f32[2, 5], f32[]{0..1}, keepdim=True)"],
-    rejects={"quantile(i64[3], 0.5)": "quantile() input tensor must be either float or double dtype",
-             "quantile(f32[3], 1.5)": "quantile() q must be in the range [0, 1] but got 1.5",
-             "quantile(f32[3], f64[2]{0..1})": "quantile() q tensor must be same dtype as the input tensor"},
+    "torch.quantile", "Tensor.quantile",
+    composite=True, shape=quantile_dims, dtype=quantile_dtype,
+    accepts=[
+        "quantile(f32[7], 0.3)", "quantile(f32[2, 5], f32[3]{0..1}, 1)", "quantile(f32[2, 5], 0.5, 0, True)",
+        "quantile(f32[2, 5], f32[2]{0..1})", "quantile(f64[2, 6], 0.4, interpolation='nearest')",
+        "quantile(f32[2, 5], f32[2]{0..1}, 0, True, interpolation='midpoint')",
+        "quantile(f32[2, 5], f32[]{0..1}, keepdim=True)",
+    ],
+    rejects={
+        "quantile(i64[3], 0.5)": "quantile() input tensor must be either float or double dtype",
+        "quantile(f32[3], 1.5)": "quantile() q must be in the range [0, 1] but got 1.5",
+        "quantile(f32[3], f64[2]{0..1})": "quantile() q tensor must be same dtype as the input tensor",
+    },
 )  # fmt: skip
-def quantile(input: Tensor, q: TensorOrNum, dim: OptInt = None, keepdim: Bool = False, *, interpolation: Str = "linear"):
+def quantile(
+    input: Tensor, q: TensorOrNum, dim: OptInt = None, keepdim: Bool = False, *, interpolation: Str = "linear"
+):
     """The q-th quantiles over everything or along `dim`; a 1-d `q` comes first in the result."""
     return _quantile(input, q, dim, keepdim, interpolation, ignore_nan=False)
 
 
 @op(
-    "torch.nanquantile", "Tensor.nanquantile", composite=True, shape=quantile_dims, dtype=quantile_dtype,
+    "torch.nanquantile", "Tensor.nanquantile",
+    composite=True, shape=quantile_dims, dtype=quantile_dtype,
     accepts=["nanquantile(f32[7], 0.3)", "nanquantile(f32[2, 5], f32[3]{0..1}, 1)"],
     rejects={"nanquantile(i64[3], 0.5)": "quantile() input tensor must be either float or double dtype"},
 )  # fmt: skip
-def nanquantile(input: Tensor, q: TensorOrNum, dim: OptInt = None, keepdim: Bool = False, *, interpolation: Str = "linear"):
+def nanquantile(
+    input: Tensor, q: TensorOrNum, dim: OptInt = None, keepdim: Bool = False, *, interpolation: Str = "linear"
+):
     """As quantile, leaving NaN out."""
     return _quantile(input, q, dim, keepdim, interpolation, ignore_nan=True)
 

@@ -32,9 +32,12 @@ def backwards(t, dim):
 
 
 @op(
-    "torch.cumsum", "Tensor.cumsum", shape=along, dtype=accumulated, inplace=True, autocast="fp32",
-    accepts=["cumsum(f32[2, 3], 1)", "cumsum(i32[4], -1)", "cumsum(bool[3], 0)", "cumsum(f32[], 0)", "cumsum(f32[0, 3], 0)",
-             "cumsum(f32[2, 3], dim=0, dtype=torch.float64)"],
+    "torch.cumsum", "Tensor.cumsum",
+    shape=along, dtype=accumulated, inplace=True, autocast="fp32",
+    accepts=[
+        "cumsum(f32[2, 3], 1)", "cumsum(i32[4], -1)", "cumsum(bool[3], 0)", "cumsum(f32[], 0)",
+        "cumsum(f32[0, 3], 0)", "cumsum(f32[2, 3], dim=0, dtype=torch.float64)",
+    ],
     rejects={"cumsum(f32[3], 1)": "Dimension out of range (expected to be in range of [-1, 0], but got 1)"},
 )  # fmt: skip
 def cumsum(xp, input: Tensor, dim: Int, *, dtype: OptDtype = None):
@@ -50,7 +53,8 @@ def _(g, dim):
 
 
 @op(
-    "torch.cumprod", "Tensor.cumprod", shape=along, dtype=accumulated, inplace=True, autocast="fp32",
+    "torch.cumprod", "Tensor.cumprod",
+    shape=along, dtype=accumulated, inplace=True, autocast="fp32",
     accepts=["cumprod(f32[2, 3], 1)", "cumprod(i32[4], -1)", "cumprod(f32[], 0)", "cumprod(f64[3]{0..0}, 0)"],
     rejects={"cumprod(f32[3], 1)": "Dimension out of range (expected to be in range of [-1, 0], but got 1)"},
 )  # fmt: skip
@@ -75,7 +79,7 @@ def _(g, input, out, dim):
     return before * first.logical_not() + backwards(g * without, dim) * first
 
 
-# -- extremes -----------------------------------------------------------------------------------------------------------
+# -- extremes ---------------------------------------------------------------------------------------------------------
 
 
 def place_interval(input, dim):
@@ -102,7 +106,8 @@ def _running(xp, input, dim, extreme):
 
 
 @op(
-    "torch.cummax", "Tensor.cummax", shape=along, dtype=value_and_place, outs=("values", "indices"), interval=place_interval,
+    "torch.cummax", "Tensor.cummax",
+    shape=along, dtype=value_and_place, outs=("values", "indices"), interval=place_interval,
     accepts=["cummax(f32[2, 5], 1)", "cummax(i64[6]{0..3}, 0)", "cummax(f32[], 0)", "cummax(f32[0, 2], -1)"],
     rejects={"cummax(f32[3], 1)": "Dimension out of range (expected to be in range of [-1, 0], but got 1)"},
 )  # fmt: skip
@@ -112,7 +117,8 @@ def cummax(xp, input: Tensor, dim: Int):
 
 
 @op(
-    "torch.cummin", "Tensor.cummin", shape=along, dtype=value_and_place, outs=("values", "indices"), interval=place_interval,
+    "torch.cummin", "Tensor.cummin",
+    shape=along, dtype=value_and_place, outs=("values", "indices"), interval=place_interval,
     accepts=["cummin(f32[2, 5], 1)", "cummin(i64[6]{0..3}, 0)", "cummin(f32[], 0)"],
     rejects={"cummin(f32[3], 1)": "Dimension out of range (expected to be in range of [-1, 0], but got 1)"},
 )  # fmt: skip
@@ -134,7 +140,8 @@ def logcumsumexp_dtype(input):
 
 
 @op(
-    "torch.logcumsumexp", "Tensor.logcumsumexp", shape=along, dtype=logcumsumexp_dtype,
+    "torch.logcumsumexp", "Tensor.logcumsumexp",
+    shape=along, dtype=logcumsumexp_dtype,
     accepts=["logcumsumexp(f32[2, 5], 1)", "logcumsumexp(f64[3], 0)", "logcumsumexp(f32[], 0)"],
     rejects={"logcumsumexp(i64[3], 0)": "\"logcumsumexp_out_cpu\" not implemented for 'Long'"},
 )  # fmt: skip
@@ -155,7 +162,7 @@ def _(g, input, out, dim):
     return back(g) - back(-g)
 
 
-# -- differences --------------------------------------------------------------------------------------------------------
+# -- differences ------------------------------------------------------------------------------------------------------
 
 
 def diff_dims(input, n, dim, prepend, append):
@@ -165,8 +172,10 @@ def diff_dims(input, n, dim, prepend, append):
         raise RankUnknown
     require(n >= 0, "order must be non-negative but got {}", n)
     at = axis(dim, len(input.shape))
+    if n == 0:
+        return input.shape
     size = input.shape[at]
-    for more, name in ((prepend, "prepend"), (append, "append")):
+    for more in (prepend, append):
         if more is None:
             continue
         if len(more.shape) != len(input.shape):
@@ -185,17 +194,20 @@ def diff_dims(input, n, dim, prepend, append):
 
 
 @op(
-    "torch.diff", "Tensor.diff", composite=True, shape=diff_dims, dtype=promote.promoted("input"),
+    "torch.diff", "Tensor.diff",
+    composite=True, shape=diff_dims, dtype=promote.promoted("input"),
     accepts=["diff(f32[2, 5])", "diff(i64[4, 3], 2, 0)", "diff(bool[4])", "diff(f32[2], 5)", "diff(f32[3], 0)"],
-    rejects={"diff(f32[])": "diff expects input to be at least one-dimensional",
-             "diff(f32[3], -1)": "order must be non-negative but got -1"},
+    rejects={
+        "diff(f32[])": "diff expects input to be at least one-dimensional",
+        "diff(f32[3], -1)": "order must be non-negative but got -1",
+    },
 )  # fmt: skip
 def diff(input: Tensor, n: Int = 1, dim: Int = -1, prepend: OptTensor = None, append: OptTensor = None):
     """The n-th differences of neighbours along `dim`."""
+    if n == 0:
+        return input.clone()
     parts = [t for t in (prepend, input, append) if t is not None]
     x = input if len(parts) == 1 else apply("torch.cat", parts, dim)
-    if n == 0:
-        return x.clone()
     for _ in range(min(n, x.shape[dim])):
         left = x.narrow(dim, 0, max(x.shape[dim] - 1, 0))
         right = x.narrow(dim, min(1, x.shape[dim]), max(x.shape[dim] - 1, 0))
@@ -203,7 +215,7 @@ def diff(input: Tensor, n: Int = 1, dim: Int = -1, prepend: OptTensor = None, ap
     return x
 
 
-# -- trapezoids ---------------------------------------------------------------------------------------------------------
+# -- trapezoids -------------------------------------------------------------------------------------------------------
 
 
 def float_of(y):
@@ -226,7 +238,8 @@ def _averages(y, dim):
 
 
 @op(
-    "torch.trapezoid", "torch.trapz", overload="dx", name="trapezoid", composite=True, shape=trapezoid_dims, dtype=float_of,
+    "torch.trapezoid", "torch.trapz",
+    overload="dx", name="trapezoid", composite=True, shape=trapezoid_dims, dtype=float_of,
     accepts=["trapezoid(f32[2, 5])", "trapezoid(i64[4])", "trapezoid(f32[2, 5], dx=2, dim=0)"],
 )  # fmt: skip
 def trapezoid_dx(y: Tensor, *, dx: Num = 1, dim: Int = -1):
@@ -249,8 +262,11 @@ def both(y, x):
 
 
 @op(
-    "torch.trapezoid", "torch.trapz", overload="x", name="trapezoid", composite=True, shape=widths_dims, dtype=both,
-    accepts=["trapezoid(f32[2, 5], f32[2, 5])", "trapezoid(f32[2, 5], f32[5])", "trapezoid(f32[2, 5], f32[2], dim=0)"],
+    "torch.trapezoid", "torch.trapz",
+    overload="x", name="trapezoid", composite=True, shape=widths_dims, dtype=both,
+    accepts=[
+        "trapezoid(f32[2, 5], f32[2, 5])", "trapezoid(f32[2, 5], f32[5])", "trapezoid(f32[2, 5], f32[2], dim=0)",
+    ],
     rejects={"trapezoid(f32[2, 5], f32[4])": "trapezoid: There must be one `x` value for each sample point"},
 )  # fmt: skip
 def trapezoid_x(y: Tensor, x: Tensor, *, dim: Int = -1):
@@ -272,11 +288,16 @@ def cumulative_dims(y, dim):
 
 def cumulative_x_dims(y, x, dim):
     widths_dims(y, x, dim)
-    return cumulative_dims(y, dim) if len(x.shape) == 1 else broadcast_dims(cumulative_dims(y, dim), cumulative_dims(x, dim))
+    return (
+        cumulative_dims(y, dim)
+        if len(x.shape) == 1
+        else broadcast_dims(cumulative_dims(y, dim), cumulative_dims(x, dim))
+    )
 
 
 @op(
-    "torch.cumulative_trapezoid", overload="dx", name="cumulative_trapezoid", composite=True, shape=cumulative_dims, dtype=float_of,
+    "torch.cumulative_trapezoid",
+    overload="dx", name="cumulative_trapezoid", composite=True, shape=cumulative_dims, dtype=float_of,
     accepts=["cumulative_trapezoid(f32[2, 5])", "cumulative_trapezoid(f32[2, 5], dx=2, dim=0)"],
 )  # fmt: skip
 def cumulative_trapezoid_dx(y: Tensor, *, dx: Num = 1, dim: Int = -1):
@@ -285,7 +306,8 @@ def cumulative_trapezoid_dx(y: Tensor, *, dx: Num = 1, dim: Int = -1):
 
 
 @op(
-    "torch.cumulative_trapezoid", overload="x", name="cumulative_trapezoid", composite=True, shape=cumulative_x_dims, dtype=both,
+    "torch.cumulative_trapezoid",
+    overload="x", name="cumulative_trapezoid", composite=True, shape=cumulative_x_dims, dtype=both,
     accepts=["cumulative_trapezoid(f32[2, 5], f32[5])", "cumulative_trapezoid(f32[2, 5], f32[2, 5], dim=0)"],
 )  # fmt: skip
 def cumulative_trapezoid_x(y: Tensor, x: Tensor, *, dim: Int = -1):

@@ -5,18 +5,18 @@ torch reads an index in two steps.  First ints, slices, None and Ellipsis give a
 are kept apart here.  A bool is a new dim of size 1 that an advanced entry picks (True) or does not (False).
 """
 
-from tensight_runtime.ops.layout import integer
+from tensight_runtime.ops.layout import greater, integer, lesser
 from tensight_runtime.spec.cond import eq, ge, lt
 from tensight_runtime.spec.dtype import bool_, int64, uint8
 from tensight_runtime.spec.fact import Fact
 from tensight_runtime.spec.kind import TensorLike, UnknownLike
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.shape import broadcast_dims, broadcastable
-from tensight_runtime.spec.size import UNKNOWN, Expr, Unknown, ceil_div, lower, smax, smin
+from tensight_runtime.spec.size import UNKNOWN, Expr, Unknown, ceil_div, lower
 
 
-def entries(index, ndim: int) -> list:
-    """The entries of an index, one per dim of the input (but None and bools, which have none), Ellipsis filled in."""
+def entries(index, ndim: int) -> list[tuple[int, object]]:
+    """The entries of an index with their numbers, one per dim of the input (but None and bools, which have none)."""
     items = list(index) if _is_tuple(index) else [index]
     used = sum(map(dims_taken, items))
     if used > ndim:
@@ -24,11 +24,10 @@ def entries(index, ndim: int) -> list:
             raise Refused("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
                           "0-dim tensor to a number", IndexError)  # fmt: skip
         raise Refused(f"too many indices for tensor of dimension {ndim}", IndexError)
-    for i, item in enumerate(items):
-        if item is ...:
-            rest = [other for other in items[i + 1 :] if other is not ...]
-            return [*items[:i], *[slice(None)] * (ndim - used), *rest]
-    return items + [slice(None)] * (ndim - used)
+    numbered = list(enumerate(items))
+    at = next((i for i, item in enumerate(items) if item is ...), len(items))
+    whole = [(at, slice(None))] * (ndim - used)
+    return [entry for entry in (*numbered[:at], *whole, *numbered[at:]) if entry[1] is not ...]
 
 
 def _is_tuple(index) -> bool:
@@ -85,7 +84,7 @@ def first_step(shape, strides, index) -> tuple[list, list | None, list]:
     steps: list = []
     advanced: list = []
     at = 0  # dim of the input
-    for number, item in enumerate(entries(index, len(shape))):
+    for number, item in entries(index, len(shape)):
         taken = dims_taken(item)
         sizes, old = shape[at : at + taken], strides[at : at + taken] if strides else [UNKNOWN] * taken
         at += taken
@@ -184,17 +183,13 @@ def _between(size, start, stop):
     if front is None or (stop is not None and back is None):
         return UNKNOWN
     (from_end, start), (stop_from_end, stop) = front, back or (True, 0)
-    if from_end:  # at most `-start` elements from the end
-        if stop_from_end:
-            return smax(smax(size + stop, 0) - smax(size + start, 0), 0) if not _is_zero(stop) else smin(-start, size)
-        return smax(smin(stop, size) - smax(size + start, 0), 0)
+    if from_end and stop_from_end:
+        return greater(lesser(stop - start, size + stop), 0)
+    if from_end:
+        return greater(lesser(stop, size) - greater(size + start, 0), 0)
     if stop_from_end:
-        return smax(size + stop - start, 0)
-    return smax(smin(stop - start, size - start), 0)
-
-
-def _is_zero(value) -> bool:
-    return type(value) is int and value == 0
+        return greater(size + stop - start, 0)
+    return greater(lesser(stop - start, size - start), 0)
 
 
 def _from_front(size, bound):
@@ -205,7 +200,7 @@ def _from_front(size, bound):
         return True, bound
     behind = None if bound is UNKNOWN or size is UNKNOWN else size - bound
     if type(behind) is int and behind <= 2:  # T - 1 of T: where it is negative, the slice ends at 0 either way
-        return False, smax(bound, 0)
+        return False, greater(bound, 0)
     return None
 
 
@@ -249,7 +244,7 @@ def array_steps(xp, array, index) -> tuple:
     basic: list = []
     advanced: list = []
     dim = 0
-    for item in entries(index, array.ndim):
+    for number, item in entries(index, array.ndim):
         if item is None:
             basic.append(None)
             dim += 1
@@ -261,7 +256,7 @@ def array_steps(xp, array, index) -> tuple:
             advanced.append((dim, xp.arange(1 if bool(item) else 0)))
             dim += 1
         elif isinstance(item, int) or (is_tensor(item) and item.ndim == 0):
-            basic.append(_checked(int(item), array.shape[len(basic) - basic.count(None)], len(basic)))
+            basic.append(_checked(int(item), array.shape[len(basic) - basic.count(None)], number))
         else:
             entry = item if is_tensor(item) else _as_array(xp, item)
             entry = entry.astype(bool) if entry.dtype.name == "uint8" else entry

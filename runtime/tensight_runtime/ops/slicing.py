@@ -1,6 +1,6 @@
 """A part of a tensor, as a view: narrow, select, diagonal, unfold, as_strided."""
 
-from tensight_runtime.ops.layout import integer, integers, numbers, strides_of, viewed
+from tensight_runtime.ops.layout import address, greater, integer, integers, lesser, numbers, storage_of, strided, strides_of, viewed
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import ge, le, lt
 from tensight_runtime.spec.fact import Fact
@@ -8,7 +8,7 @@ from tensight_runtime.spec.kind import Any, Int, Ints, OptInt, Tensor
 from tensight_runtime.spec.op import op
 from tensight_runtime.spec.require import Refused, require
 from tensight_runtime.spec.shape import axis
-from tensight_runtime.spec.size import UNKNOWN, lower, smax, smin
+from tensight_runtime.spec.size import UNKNOWN, lower
 
 
 def with_size(input: Fact, at: int, size) -> Fact:
@@ -140,19 +140,17 @@ def two_dims(ndim: int, dim1, dim2) -> tuple[int, int]:
 )  # fmt: skip
 def diagonal(xp, input: Tensor, offset: Int = 0, dim1: Int = 0, dim2: Int = 1):
     """The diagonal of two dims as a view; it becomes the last dim."""
-    return _diagonal_array(xp, input, int(offset), *two_dims(input.ndim, int(dim1), int(dim2)))
+    return diagonal_array(xp, input, int(offset), *two_dims(input.ndim, int(dim1), int(dim2)))
 
 
-def _diagonal_array(xp, input, offset, a, b):
+def diagonal_array(xp, input, offset, a, b):
     if offset < 0:
         input = input[along(a, slice(-offset, None))]
     else:
         input = input[along(b, slice(offset, None))]
     rest = [d for d in range(input.ndim) if d not in (a, b)]
     shape = (*[input.shape[d] for d in rest], min(input.shape[a], input.shape[b]))
-    return xp.lib.stride_tricks.as_strided(
-        input, shape, (*[input.strides[d] for d in rest], input.strides[a] + input.strides[b])
-    )
+    return strided(xp, input, shape, (*[input.strides[d] for d in rest], input.strides[a] + input.strides[b]))
 
 
 @diagonal.rule
@@ -168,7 +166,7 @@ def diagonal_size(rows, columns, offset):
     """How many elements lie on a diagonal `offset` above the main one."""
     if type(offset) is not int:
         return UNKNOWN
-    return smax(smin(rows, columns - offset) if offset >= 0 else smin(rows + offset, columns), 0)
+    return greater(lesser(rows, columns - offset) if offset >= 0 else lesser(rows + offset, columns), 0)
 
 
 @diagonal.vjp("input")
@@ -183,7 +181,7 @@ def _(g, input_shape, offset, dim1, dim2):
 def diagonal_placed(xp, input: Tensor, shape: Ints, offset: Int, dim1: Int, dim2: Int):
     """Zeros of `shape` with `input` on a diagonal."""
     out = xp.zeros(tuple(shape), input.dtype)
-    _diagonal_array(xp, out, int(offset), *two_dims(out.ndim, int(dim1), int(dim2)))[...] = input
+    diagonal_array(xp, out, int(offset), *two_dims(out.ndim, int(dim1), int(dim2)))[...] = input
     return out
 
 
@@ -215,7 +213,7 @@ def _windows(xp, input, dimension, size, step):
     shape = (*input.shape[:at], count, *input.shape[at + 1 :], size)
     stride = input.strides[at]
     strides = (*input.strides[:at], stride * step, *input.strides[at + 1 :], stride)
-    return xp.lib.stride_tricks.as_strided(input, shape, strides)
+    return strided(xp, input, shape, strides)
 
 
 @unfold.rule
@@ -271,28 +269,16 @@ def _(g, dimension, size, step):
 def as_strided(xp, input: Tensor, size: Ints, stride: Ints, storage_offset: OptInt = None):
     """A view of the storage: sizes and strides (in elements) as given, from `storage_offset` on."""
     size, steps = numbers(size), numbers(stride)
-    flat = _storage(input)
-    offset = int(storage_offset) if storage_offset is not None else _offset(input, flat)
+    memory, item = storage_of(input), input.itemsize
+    own = 0 if memory is input else (address(input) - address(memory)) // item
+    offset = own if storage_offset is None else int(storage_offset)
     reach = 0 if 0 in size else offset + 1 + sum((n - 1) * s for n, s in zip(size, steps, strict=True))
-    if reach > flat.size:
-        item = input.itemsize
+    if reach > memory.size:
         raise RuntimeError(
             f"setStorage: sizes {list(size)}, strides {list(steps)}, storage offset {offset}, and itemsize {item} requiring a "
-            f"storage size of {reach * item} are out of bounds for storage of size {flat.size * item}"
+            f"storage size of {reach * item} are out of bounds for storage of size {memory.size * item}"
         )
-    return xp.lib.stride_tricks.as_strided(flat[offset:], size, tuple(s * input.itemsize for s in steps))
-
-
-def _storage(array):
-    """The whole memory an array is a view of, flat."""
-    while getattr(array, "base", None) is not None and getattr(array.base, "dtype", None) == array.dtype:
-        array = array.base
-    return array.reshape(-1, order="A") if array.ndim != 1 else array
-
-
-def _offset(array, flat):
-    address = lambda a: a.__array_interface__["data"][0] if hasattr(a, "__array_interface__") else a.data.ptr
-    return (address(array) - address(flat)) // array.itemsize
+    return strided(xp, memory, size, tuple(s * item for s in steps), offset)
 
 
 @as_strided.rule

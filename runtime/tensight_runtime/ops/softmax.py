@@ -4,7 +4,9 @@ torch has each in two signatures: `torch.softmax(input, dim, dtype=None)`, and `
 dtype=None)` where a missing dim is guessed from the rank.
 """
 
-from tensight_runtime.ops.reducing import array_dtype, known, wide
+from tensight_runtime.ops.reducing import array_dtype, wide
+from tensight_runtime.ops.standardizing import dots, sums
+from tensight_runtime.spec import promote
 from tensight_runtime.spec.dtype import DType
 from tensight_runtime.spec.kind import Bool, Int, Num, OptDtype, OptInt, Tensor
 from tensight_runtime.spec.op import op, scalar_name
@@ -51,8 +53,9 @@ def _softmax(xp, input, dim, dtype):
     x, at = prepared(input, dim, dtype)
     if not x.size:
         return x.reshape(input.shape)
-    result = xp.exp(x - x.max(at, keepdims=True))
-    result /= result.sum(at, keepdims=True)
+    result = x - x.max(at, keepdims=True)
+    xp.exp(result, out=result)
+    result /= sums(xp, result, (at,))
     return result.reshape(input.shape)
 
 
@@ -61,27 +64,69 @@ def _log_softmax(xp, input, dim, dtype):
     if not x.size:
         return x.reshape(input.shape)
     away = x - x.max(at, keepdims=True)
-    away -= xp.log(xp.exp(away).sum(at, keepdims=True))
+    away -= xp.log(sums(xp, xp.exp(away), (at,)))
     return away.reshape(input.shape)
 
 
-def softmax_gradient(g, out, dim):
-    return out * (g - (g * out).sum(dim, True)) if out.dim() else g * 0
+# -- their derivatives, operators of their own so that a backward pass is one kernel ------------------------------------
 
 
-def log_softmax_gradient(g, out, dim):
-    return g - out.exp() * g.sum(dim, True) if out.dim() else g * 0
+@op(shape=lambda out: out.shape, dtype=promote.same("out"))
+def softmax_gradient(xp, g: Tensor, out: Tensor, dim: Int):
+    """out * (g - sum(g * out))."""
+    if not out.ndim:
+        return xp.zeros_like(out)
+    result = g - dots(xp, g, out, (dim,))
+    result *= out
+    return result
 
 
-ACCEPTS = ["{}(f32[2, 3], {}1)", "{}(f32[2, 3, 4], {}-2)", "{}(f32[], {}0)", "{}(f32[0, 3], {}0)", "{}(f16[2, 3], {}-1, dtype=torch.float32)"]
+@softmax_gradient.vjp("g")
+def _(h, out, dim):
+    return softmax_gradient(h, out, dim)
+
+
+@softmax_gradient.vjp("out")
+def _(h, g, out, dim):
+    if not out.dim():
+        return h * 0
+    return h * (g - (g * out).sum(dim, True)) - g * (h * out).sum(dim, True)
+
+
+@op(shape=lambda out: out.shape, dtype=promote.same("out"))
+def log_softmax_gradient(xp, g: Tensor, out: Tensor, dim: Int):
+    """g - exp(out) * sum(g)."""
+    if not out.ndim:
+        return xp.zeros_like(out)
+    result = xp.exp(out)
+    result *= sums(xp, g, (dim,))
+    return xp.subtract(g, result, out=result)
+
+
+@log_softmax_gradient.vjp("g")
+def _(h, out, dim):
+    return h - (h * out.exp()).sum(dim, True) if out.dim() else h * 0
+
+
+@log_softmax_gradient.vjp("out")
+def _(h, g, out, dim):
+    return -h * out.exp() * g.sum(dim, True) if out.dim() else h * 0
+
+
 OUT_OF_RANGE = "Dimension out of range (expected to be in range of [-2, 1], but got 2)"
 
 
 @op(
-    "torch.softmax", "Tensor.softmax", "torch.special.softmax", shape=softmax_dims, dtype=softmax_dtype("softmax"), autocast="fp32",
-    accepts=["softmax(f32[2, 3], 1)", "softmax(f32[2, 3, 4], dim=-2)", "softmax(f32[], 0)", "softmax(f32[0, 3], 0)",
-             "softmax(f16[2, 3], -1, dtype=torch.float32)", "softmax(i64[3], 0, torch.float64)"],
-    rejects={"softmax(f32[2, 3], 2)": OUT_OF_RANGE, "softmax(i64[2, 3], 1)": "\"softmax_lastdim_kernel_impl\" not implemented for 'Long'"},
+    "torch.softmax", "Tensor.softmax", "torch.special.softmax",
+    shape=softmax_dims, dtype=softmax_dtype("softmax"), autocast="fp32",
+    accepts=[
+        "softmax(f32[2, 3], 1)", "softmax(f32[2, 3, 4], dim=-2)", "softmax(f32[], 0)", "softmax(f32[0, 3], 0)",
+        "softmax(f16[2, 3], -1, dtype=torch.float32)", "softmax(i64[3], 0, torch.float64)",
+    ],
+    rejects={
+        "softmax(f32[2, 3], 2)": OUT_OF_RANGE,
+        "softmax(i64[2, 3], 1)": "\"softmax_lastdim_kernel_impl\" not implemented for 'Long'",
+    },
 )  # fmt: skip
 def softmax(xp, input: Tensor, dim: Int, dtype: OptDtype = None):
     """exp(x) divided by its sum along `dim`."""
@@ -94,12 +139,16 @@ def _(g, out, dim):
 
 
 @op(
-    "torch.log_softmax", "Tensor.log_softmax", "torch.special.log_softmax", shape=softmax_dims, dtype=softmax_dtype("log_softmax"),
-    autocast="fp32",
-    accepts=["log_softmax(f32[2, 3], 1)", "log_softmax(f32[2, 3, 4], dim=-2)", "log_softmax(f32[], 0)", "log_softmax(f32[0, 3], 0)",
-             "log_softmax(f16[2, 3], -1, dtype=torch.float32)"],
-    rejects={"log_softmax(f32[2, 3], 2)": OUT_OF_RANGE,
-             "log_softmax(i64[2, 3], 1)": "\"log_softmax_lastdim_kernel_impl\" not implemented for 'Long'"},
+    "torch.log_softmax", "Tensor.log_softmax", "torch.special.log_softmax",
+    shape=softmax_dims, dtype=softmax_dtype("log_softmax"), autocast="fp32",
+    accepts=[
+        "log_softmax(f32[2, 3], 1)", "log_softmax(f32[2, 3, 4], dim=-2)", "log_softmax(f32[], 0)",
+        "log_softmax(f32[0, 3], 0)", "log_softmax(f16[2, 3], -1, dtype=torch.float32)",
+    ],
+    rejects={
+        "log_softmax(f32[2, 3], 2)": OUT_OF_RANGE,
+        "log_softmax(i64[2, 3], 1)": "\"log_softmax_lastdim_kernel_impl\" not implemented for 'Long'",
+    },
 )  # fmt: skip
 def log_softmax(xp, input: Tensor, dim: Int, dtype: OptDtype = None):
     """log(softmax(x)) along `dim`, without underflow."""
@@ -111,13 +160,16 @@ def _(g, out, dim):
     return log_softmax_gradient(g, out, dim)
 
 
-# -- the functional forms: dim may be left out --------------------------------------------------------------------------
+# -- the functional forms: dim may be left out ------------------------------------------------------------------------
 
 
 @op(
-    "torch.nn.functional.softmax", name="softmax", overload="functional", shape=softmax_dims, dtype=softmax_dtype("softmax"),
-    autocast="fp32",
-    accepts=["softmax(f32[2, 3], dim=1)", "softmax(f32[2, 3, 4], -1)", "softmax(f32[2, 3])", "softmax(f32[2, 3], -1, dtype=torch.float64)"],
+    "torch.nn.functional.softmax",
+    name="softmax", overload="functional", shape=softmax_dims, dtype=softmax_dtype("softmax"), autocast="fp32",
+    accepts=[
+        "softmax(f32[2, 3], dim=1)", "softmax(f32[2, 3, 4], -1)", "softmax(f32[2, 3])",
+        "softmax(f32[2, 3], -1, dtype=torch.float64)",
+    ],
     rejects={"softmax(f32[2, 3], 2)": OUT_OF_RANGE},
 )  # fmt: skip
 def softmax_functional(xp, input: Tensor, dim: OptInt = None, _stacklevel: Int = 3, dtype: OptDtype = None):
@@ -131,8 +183,9 @@ def _(g, out, dim):
 
 
 @op(
-    "torch.nn.functional.log_softmax", name="log_softmax", overload="functional", shape=softmax_dims,
-    dtype=softmax_dtype("log_softmax"), autocast="fp32",
+    "torch.nn.functional.log_softmax",
+    name="log_softmax", overload="functional", shape=softmax_dims, dtype=softmax_dtype("log_softmax"),
+    autocast="fp32",
     accepts=["log_softmax(f32[2, 3], dim=1)", "log_softmax(f32[2, 3, 4], -1)", "log_softmax(f32[2, 3])"],
     rejects={"log_softmax(f32[2, 3], 2)": OUT_OF_RANGE},
 )  # fmt: skip
@@ -147,7 +200,8 @@ def _(g, out, dim):
 
 
 @op(
-    "torch.nn.functional.softmin", composite=True, shape=softmax_dims, dtype=softmax_dtype("softmax"), autocast="fp32",
+    "torch.nn.functional.softmin",
+    composite=True, shape=softmax_dims, dtype=softmax_dtype("softmax"), autocast="fp32",
     accepts=["softmin(f32[2, 3], dim=1)", "softmin(f32[2, 3, 4], -1)", "softmin(f32[3])"],
     rejects={"softmin(f32[2, 3], 2)": OUT_OF_RANGE},
 )  # fmt: skip
@@ -156,7 +210,7 @@ def softmin(input: Tensor, dim: OptInt = None, _stacklevel: Int = 3, dtype: OptD
     return (-input).softmax(guessed_dim(input.dim()) if dim is None else dim, dtype)
 
 
-# -- gumbel_softmax -----------------------------------------------------------------------------------------------------
+# -- gumbel_softmax ---------------------------------------------------------------------------------------------------
 
 
 def gumbel_dims(logits, dim):
@@ -164,7 +218,8 @@ def gumbel_dims(logits, dim):
 
 
 @op(
-    "torch.nn.functional.gumbel_softmax", composite=True, random=True, shape=gumbel_dims, dtype=lambda logits: logits.dtype,
+    "torch.nn.functional.gumbel_softmax",
+    composite=True, random=True, shape=gumbel_dims, dtype=lambda logits: logits.dtype,
     accepts=["gumbel_softmax(f32[4, 3])", "gumbel_softmax(f32[4, 3], tau=0.5, hard=True, dim=0)"],
     rejects={"gumbel_softmax(f32[2, 3], dim=2)": OUT_OF_RANGE},
 )  # fmt: skip

@@ -1,11 +1,11 @@
-"""All parts of a tensor along one dim, as views: unbind, split, chunk, tensor_split and their kin.
+"""All parts of a tensor along one dim, as views: unbind, split, chunk.
 
 In-place changes of the parts are refused ("multi_view").  A rule gives a tuple where the number of parts is known.  A list
 means that it is not: the parts, as many as there are, have these facts (`C//2` and `C - C//2` for `chunk(2)`: if C is 1 there
 is only one).  None: nothing is known.
 """
 
-from tensight_runtime.ops.layout import integer, integers, numbers
+from tensight_runtime.ops.layout import integer, integers, lesser, numbers
 from tensight_runtime.ops.slicing import along, with_size, without_dim
 from tensight_runtime.spec.cond import divides, eq, ge, le
 from tensight_runtime.spec.fact import Fact
@@ -13,7 +13,7 @@ from tensight_runtime.spec.kind import Int, Ints, Tensor, UnknownLike
 from tensight_runtime.spec.op import op
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.shape import axis
-from tensight_runtime.spec.size import UNKNOWN, Expr, ceil_div, smax, smin, total
+from tensight_runtime.spec.size import UNKNOWN, Expr, ceil_div, total
 
 
 def parts(input: Fact, at: int, sizes):
@@ -103,7 +103,7 @@ def _equal_parts(input, at, size):
     whole = []
     while len(whole) < 8 and le((len(whole) + 1) * size, have) is True:
         whole.append(size)
-    return list(parts(input, at, whole or [smin(size, have)]))
+    return list(parts(input, at, whole or [lesser(size, have)]))
 
 
 def split_sizes(have: int, size: int) -> list[int]:
@@ -241,11 +241,7 @@ def _chunk_rule(input, chunks, dim):
     size = ceil_div(have, count)
     if divides(count, have) is True:
         return parts(input, at, [size] * count)
-    return list(parts(input, at, [_limited(size, have - i * size) for i in range(count)]))
-
-
-def _limited(size, left):
-    return left if le(left, size) is True else size if le(size, left) is True else smin(size, left)
+    return list(parts(input, at, [lesser(size, have - i * size) for i in range(count)]))
 
 
 @chunk.rule
@@ -257,171 +253,3 @@ def _(input, chunks, dim):
 def _(g, input_shape, chunks, dim):
     at = axis(int(dim), len(input_shape))
     return rejoined(g, input_shape, at, chunk_sizes(input_shape[at], int(chunks)))
-
-
-# --- tensor_split ------------------------------------------------------------------------------------------------------
-
-
-def section_sizes(have, sections: int) -> list:
-    """As equal as can be, larger ones first."""
-    if type(have) is not int and divides(sections, have) is not True:
-        return [(have + sections - 1 - i) // sections for i in range(sections)]
-    return [have // sections + (1 if type(have) is int and i < have % sections else 0) for i in range(sections)]
-
-
-def between(have, indices) -> list:
-    """Sizes of the pieces that end at `indices`, counted as slices count."""
-    edges = [0, *(_edge(have, i) for i in indices), have]
-    return [smax(b - a, 0) for a, b in zip(edges, edges[1:], strict=False)]
-
-
-def _edge(have, index):
-    if type(index) is not int and not (isinstance(index, Expr) and ge(index, 0) is True):
-        return UNKNOWN
-    return smin(index, have) if ge(index, 0) is True else smax(have + index, 0)
-
-
-def _pieces(have, how) -> list:
-    return between(have, integers(how)) if isinstance(how, (tuple, list)) else section_sizes(have, int(how))
-
-
-def _cut_by(input, at, how):
-    if isinstance(how, (tuple, list)):
-        edges = [0, *numbers(how), None]
-        return [input[along(at, slice(a, b))] for a, b in zip(edges, edges[1:], strict=False)]
-    return cut(input, at, section_sizes(input.shape[at], int(how)))
-
-
-def _tensor_split_rule(input, how, dim):
-    try:
-        if not input.shape:
-            raise Refused(f"tensor_split expected at least a 1-dimensional tensor, but got a tensor with {input.ndim} dims")
-        at = axis(dim, input.ndim)
-        if isinstance(how, (tuple, list)):
-            return parts(input, at, between(input.shape[at], integers(how)))
-        how = integer(how)
-    except RankUnknown:
-        return None
-    require(ge(how, 1), "number of sections must be larger than 0, got {}", how)
-    return parts(input, at, section_sizes(input.shape[at], how)) if type(how) is int else None
-
-
-def _by_tensor(how):
-    """A kernel's `how`: an int, or positions given as a 1-dim array."""
-    return how if isinstance(how, (int, tuple, list)) else [int(i) for i in how] if getattr(how, "ndim", 0) else int(how)
-
-
-@op(
-    "torch.tensor_split", "Tensor.tensor_split",
-    alias="multi_view", returns="tuple", grad_name="SliceBackward0",
-    accepts=["tensor_split(f32[7, 3], 3)", "tensor_split(f32[3, 5], (1, 4, 7), 1)", "tensor_split(f32[5], (3, 1, -1))"],
-    rejects={"tensor_split(f32[3], 0)": "number of sections must be larger than 0, got 0",
-             "tensor_split(f32[], 1)": "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"},
-)  # fmt: skip
-def tensor_split(xp, input: Tensor, indices_or_sections: Ints, dim: Int = 0):
-    """Parts that end at the given positions, or so many parts as equal as can be."""
-    return _cut_by(input, axis(int(dim), input.ndim), _by_tensor(indices_or_sections))
-
-
-@tensor_split.rule
-def _(input, indices_or_sections, dim):
-    return _tensor_split_rule(input, indices_or_sections, dim)
-
-
-@tensor_split.vjp("input")
-def _(g, input_shape, indices_or_sections, dim):
-    return _overlaid(g, input_shape, axis(int(dim), len(input_shape)), _by_tensor(indices_or_sections))
-
-
-def _overlaid(g, shape, at, how):
-    """Gradients of parts; positions out of order make overlapping parts, so they add up."""
-    from tensight_runtime.ops.slicing import placed
-
-    edges = [0, *numbers(how), None] if isinstance(how, (tuple, list)) else None
-    if edges is None:
-        return rejoined(g, shape, at, section_sizes(shape[at], int(how)))
-    terms = [
-        placed(part, shape, along(at, slice(a, b)))
-        for part, a, b in zip(g, edges, edges[1:], strict=False)
-        if part is not None
-    ]
-    return sum(terms[1:], terms[0])
-
-
-def _nth_split(name: str, least: int, dim: int, input, how):
-    """hsplit, vsplit, dsplit: refusals of their own, then tensor_split."""
-    try:
-        if input.ndim < least:
-            raise Refused(f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} dimensions!")
-        at = min(dim, input.ndim - 1)
-    except RankUnknown:
-        return None
-    if not isinstance(how, (tuple, list)):
-        how = integer(how)
-        require(divides(how, input.shape[at]), "torch." + name + " attempted to split along dimension {}, but the size of the dimension "
-                "{} is not divisible by the split_size {}!", at, input.shape[at], how)  # fmt: skip
-    return _tensor_split_rule(input, how, at)
-
-
-@op(
-    "torch.hsplit", "Tensor.hsplit",
-    alias="multi_view", returns="tuple", grad_name="SliceBackward0",
-    accepts=["hsplit(f32[2, 4], 2)", "hsplit(f32[4], (1, 2))", "hsplit(f32[2, 4], (1, 2))"],
-    rejects={"hsplit(f32[3, 5], 2)": "torch.hsplit attempted to split along dimension 1, but the size of the dimension 5 is not divisible",
-             "hsplit(f32[], 1)": "torch.hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!"},
-)  # fmt: skip
-def hsplit(xp, input: Tensor, indices_or_sections: Ints):
-    """Parts of the columns (of a 1-d tensor: its elements)."""
-    return _cut_by(input, min(1, input.ndim - 1), _by_tensor(indices_or_sections))
-
-
-@hsplit.rule
-def _(input, indices_or_sections):
-    return _nth_split("hsplit", 1, 1, input, indices_or_sections)
-
-
-@hsplit.vjp("input")
-def _(g, input_shape, indices_or_sections):
-    return _overlaid(g, input_shape, min(1, len(input_shape) - 1), _by_tensor(indices_or_sections))
-
-
-@op(
-    "torch.vsplit", "Tensor.vsplit",
-    alias="multi_view", returns="tuple", grad_name="SliceBackward0",
-    accepts=["vsplit(f32[4, 3], 2)", "vsplit(f32[4, 3], (1, 2))"],
-    rejects={"vsplit(f32[4], 2)": "torch.vsplit requires a tensor with at least 2 dimension, but got a tensor with 1 dimensions!"},
-)  # fmt: skip
-def vsplit(xp, input: Tensor, indices_or_sections: Ints):
-    """Parts of the rows."""
-    return _cut_by(input, 0, _by_tensor(indices_or_sections))
-
-
-@vsplit.rule
-def _(input, indices_or_sections):
-    return _nth_split("vsplit", 2, 0, input, indices_or_sections)
-
-
-@vsplit.vjp("input")
-def _(g, input_shape, indices_or_sections):
-    return _overlaid(g, input_shape, 0, _by_tensor(indices_or_sections))
-
-
-@op(
-    "torch.dsplit", "Tensor.dsplit",
-    alias="multi_view", returns="tuple", grad_name="SliceBackward0",
-    accepts=["dsplit(f32[2, 3, 4], 2)", "dsplit(f32[2, 3, 4], (1, 3))"],
-    rejects={"dsplit(f32[2, 3], 1)": "torch.dsplit requires a tensor with at least 3 dimension, but got a tensor with 2 dimensions!"},
-)  # fmt: skip
-def dsplit(xp, input: Tensor, indices_or_sections: Ints):
-    """Parts of the third dim."""
-    return _cut_by(input, 2, _by_tensor(indices_or_sections))
-
-
-@dsplit.rule
-def _(input, indices_or_sections):
-    return _nth_split("dsplit", 3, 2, input, indices_or_sections)
-
-
-@dsplit.vjp("input")
-def _(g, input_shape, indices_or_sections):
-    return _overlaid(g, input_shape, 2, _by_tensor(indices_or_sections))

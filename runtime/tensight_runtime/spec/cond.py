@@ -11,6 +11,7 @@ decides it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import gcd
 
 from tensight_runtime.spec.division import tightest
@@ -143,8 +144,9 @@ def decide(kind: str, a: Size, b: Size, known: Mapping[Atom, Range] = NOTHING) -
     verdict = _against_zero(kind, difference, known)
     if verdict is not None or type(difference) is not Expr or _plain(difference):
         return verdict
-    verdict = _against_zero(kind, _unified(difference), known)
-    return by_range(kind, _tight_bounds(difference, known)) if verdict is None else verdict
+    unified, tight = _study(difference, known) if known else _studied(difference)
+    verdict = _against_zero(kind, unified, known)
+    return by_range(kind, tight) if verdict is None else verdict
 
 
 # --- deciding -------------------------------------------------------------------------------------------------------
@@ -176,7 +178,7 @@ def _against_zero(kind: str, difference: Size, known: Mapping[Atom, Range]) -> b
         return _verdict(kind, difference, 0)
     if difference is UNKNOWN:
         return None
-    if kind == "==" and difference._terms.get((), 0) % gcd(*(c for m, c in difference._terms.items() if m)):
+    if kind == "==" and difference.constant % gcd(*(c for m, c in difference.coefficients.items() if m)):
         return False
     return by_range(kind, bounds(difference, known))
 
@@ -196,8 +198,17 @@ def by_range(kind: str, difference: Range) -> bool | None:
     return False if low is not None and low > limit else None
 
 
+def _study(difference: Expr, known: Mapping[Atom, Range]) -> tuple[Size, Range]:
+    return _unified(difference), _tight_bounds(difference, known)
+
+
+@lru_cache(maxsize=1024)
+def _studied(difference: Expr) -> tuple[Size, Range]:
+    return _study(difference, NOTHING)
+
+
 def _plain(size: Expr) -> bool:
-    return all(type(atom) is Symbol for monomial in size._terms for atom in monomial)
+    return all(type(atom) is Symbol for monomial in size.coefficients for atom in monomial)
 
 
 def _minus(bound: int | None) -> int | None:
@@ -208,9 +219,9 @@ def _divides(d: Size, n: Size, known: Mapping[Atom, Range]) -> bool | None:
     if type(d) is int:
         if d == 0:
             return False
-        if n._terms.get((), 0) % gcd(d, *(c for m, c in n._terms.items() if m)):
+        if n.constant % gcd(d, *(c for m, c in n.coefficients.items() if m)):
             return False
-    rest = n - d * floor_div(n, d, known)
+    rest = n - d * (floor_div(n, d, known) if known else n // d)
     if type(rest) is int:
         return rest == 0
     if at_least(n, 1, known) and at_least(d - n, 1, known):
@@ -227,7 +238,7 @@ def _unified(size: Expr) -> Size:
     for atom in dict.fromkeys(atom for monomial, _ in size.terms for atom in monomial):
         if type(atom) is FloorDiv and type(atom.b) is int and type(atom.a) is Expr:
             n = atom.b
-            constant = atom.a._terms.get((), 0)
+            constant = atom.a.constant
             rests = {m: c % n for m, c in atom.a.terms if m}
             whole = (atom.a - constant - from_terms(rests.items())) // n
             # floor((R + c)/n) = M - floor((R' + n - 1 - c)/n), where R + R' = n*M: take the smaller of R and R'

@@ -25,7 +25,8 @@ from tensight_runtime.spec.expr import (
     as_atom,
     as_size,
     from_terms,
-    order,
+    normal,
+    size_order,
     without,
 )
 
@@ -70,7 +71,7 @@ def bounds(size: Size, known: Mapping[Atom, Range] = NOTHING) -> Range:
         return (None, None) if size is UNKNOWN else (size, size)
     low: int | None = 0
     high: int | None = 0
-    for monomial, c in size._terms.items():
+    for monomial, c in size.coefficients.items():
         if len(monomial) == 1:
             least, most = _atom_range(monomial[0], known)
         else:
@@ -107,15 +108,14 @@ def _by_int(a: Expr, n: int, known: Mapping[Atom, Range]) -> Size:
     # (a) multiples of n leave the floor; each rest keeps its sign and is smaller than n
     whole: dict[Monomial, int] = {}
     rest: dict[Monomial, int] = {}
-    for monomial, c in a._terms.items():
-        remainder = c % n if c > 0 else -(-c % n)
-        if not monomial:
-            continue
-        if c != remainder:
-            whole[monomial] = (c - remainder) // n
-        if remainder:
-            rest[monomial] = remainder
-    constant = a._terms.get((), 0)
+    for monomial, c in a.coefficients.items():
+        if monomial:
+            remainder = c % n if c > 0 else -(-c % n)
+            if c != remainder:
+                whole[monomial] = (c - remainder) // n
+            if remainder:
+                rest[monomial] = remainder
+    constant = a.constant
     flip = bool(rest) and max(rest.values()) < 0
     if flip:  # -(-H//8) is (H + 7)//8: floor(-x/n) = -ceil(x/n) = -floor((x + n - 1)/n)
         rest = {monomial: -c for monomial, c in rest.items()}
@@ -127,8 +127,8 @@ def _by_int(a: Expr, n: int, known: Mapping[Atom, Range]) -> Size:
     result: Size = carry
     if rest:
         rest = {monomial: c // common for monomial, c in rest.items()}
-        result += _irreducible(from_terms(rest.items()) + constant, n, known)
-    return from_terms(whole.items()) + (-result if flip else result)
+        result += _irreducible(normal(rest, a._weight) + constant, n, known)
+    return normal(whole, a._weight) + (-result if flip else result)
 
 
 def _by_expr(a: Size, b: Expr, known: Mapping[Atom, Range]) -> Size:
@@ -141,7 +141,7 @@ def _by_expr(a: Size, b: Expr, known: Mapping[Atom, Range]) -> Size:
     if reduced is not None:
         return floor_div(*reduced, known)
     # (c), (d) floor((q*b + r)/b) = q + floor(r/b)
-    whole, rest = _split(a, b, lead, leading) if len(b._terms) == 1 else _exact(a, b, lead, leading)
+    whole, rest = _split(a, b, lead, leading) if len(b.coefficients) == 1 else _exact(a, b, lead, leading)
     if type(rest) is int and rest == 0:
         return whole if above_zero else _new_atom(FloorDiv, a, b)
     if above_zero:
@@ -149,31 +149,33 @@ def _by_expr(a: Size, b: Expr, known: Mapping[Atom, Range]) -> Size:
             over = rest - near * b
             if at_least(over, 0, known) and at_least(b - over, 1, known):
                 return whole + near
-    terms = rest._terms if type(rest) is Expr else {(): rest}
-    if usable and len(b._terms) == 1 and max(c for m, c in terms.items() if m or len(terms) == 1) < 0:
+    terms = rest.coefficients if type(rest) is Expr else {(): rest}
+    if usable and len(b.coefficients) == 1 and max(c for m, c in terms.items() if m or len(terms) == 1) < 0:
         return whole - floor_div(b - 1 - rest, b, known)  # as in _by_int
     return whole + (_irreducible(rest, b, known) if usable else _new_atom(FloorDiv, rest, b))
 
 
 def _irreducible(a: Size, b: Size, known: Mapping[Atom, Range]) -> Size:
     """a//b for b > 0 when rules (a) and (c) to (e) have nothing left to do."""
-    low, high = bounds(a, known)
-    if type(b) is int and low is not None and high is not None and low // b == high // b:
-        return low // b
-    # (b) floor((floor(x/m) + c)/b) = floor((x/m + c)/b), because b is a positive integer
-    constant = a._terms.get((), 0) if type(a) is Expr else 0
-    inner = as_atom(a - constant)
-    if type(inner) is FloorDiv:
-        return floor_div(inner.a + constant * inner.b, inner.b * b, known)
+    if type(b) is int:
+        low, high = bounds(a, known)
+        if low is not None and high is not None and low // b == high // b:
+            return low // b
+    if type(a) is Expr and len(a.coefficients) - (() in a.coefficients) == 1:
+        (monomial, c) = next((m, c) for m, c in a.coefficients.items() if m)
+        if c == 1 and len(monomial) == 1 and type(monomial[0]) is FloorDiv:
+            # (b) floor((floor(x/m) + c)/b) = floor((x/m + c)/b), because b is a positive integer
+            inner = monomial[0]
+            return floor_div(inner.a + a.constant * inner.b, inner.b * b, known)
     return _new_atom(FloorDiv, a, b)
 
 
 def _cancelled(a: Size, b: Expr, usable: bool, known: Mapping[Atom, Range]) -> tuple[Size, Size] | None:
     """(e) Both without their common factor: any integer, and atoms that are >= 1."""
-    above = a._terms if type(a) is Expr else {(): a}
-    monomials = [*above, *b._terms]
+    above = a.coefficients if type(a) is Expr else {(): a}
+    monomials = [*above, *b.coefficients]
     # floor((g*x + c)/(g*y)) = floor((x + floor(c/g))/y) for y > 0, so then the constant need not be a multiple
-    factor = gcd(*b._terms.values(), *(c for m, c in above.items() if m or not usable))
+    factor = gcd(*b.coefficients.values(), *(c for m, c in above.items() if m or not usable))
     common: list[Atom] = []
     for atom in dict.fromkeys(monomials[0]):
         power = min(monomial.count(atom) for monomial in monomials)
@@ -184,16 +186,16 @@ def _cancelled(a: Size, b: Expr, usable: bool, known: Mapping[Atom, Range]) -> t
     shared = tuple(common)
 
     def rest(terms: Mapping[Monomial, int]) -> Size:
-        return from_terms(({without(m, shared): c // factor for m, c in terms.items() if c // factor}).items())
+        return from_terms((without(m, shared), c // factor) for m, c in terms.items())
 
-    return rest(above), rest(b._terms)
+    return rest(above), rest(b.coefficients)
 
 
 def _split(a: Size, b: Expr, lead: Monomial, leading: int) -> tuple[Size, Size]:
     """(c) a = whole*b + rest for a divisor of one term: what it divides, and the rest."""
     whole: dict[Monomial, int] = {}
     rest: dict[Monomial, int] = {}
-    for monomial, c in (a._terms if type(a) is Expr else {(): a}).items():
+    for monomial, c in (a.coefficients if type(a) is Expr else {(): a}).items():
         quotient = without(monomial, lead)
         remainder = c if quotient is None else c % leading if c > 0 else -(-c % leading)
         if remainder:
@@ -214,7 +216,7 @@ def _exact(a: Size, b: Expr, lead: Monomial, leading: int) -> tuple[Size, Size]:
         quotient = without(monomial, lead)
         if quotient is None or c % leading:
             break
-        step = from_terms(({quotient: c // leading}).items())
+        step = from_terms([(quotient, c // leading)])
         whole += step
         rest -= step * b
     return (whole, 0) if type(rest) is int and rest == 0 else (0, a)
@@ -236,15 +238,11 @@ def _extreme(kind: type[Min], sizes: Iterable[Size], known: Mapping[Atom, Range]
         atom = as_atom(size)
         parts.update(dict.fromkeys(atom.parts if type(atom) is kind else (size,)))
     sign = 1 if kind is Min else -1
-    kept = sorted(parts, key=_part_order)
+    kept = sorted(parts, key=size_order)
     for part in tuple(kept):
         if any(other is not part and at_least(sign * (part - other), 0, known) for other in kept):
             kept.remove(part)
     return kept[0] if len(kept) == 1 else _new_atom(kind, *kept)
-
-
-def _part_order(size: Size) -> tuple:
-    return (1, size) if type(size) is int else (0, str(size), [order(atom) for m, _ in size.terms for atom in m])
 
 
 # --- bounds ---------------------------------------------------------------------------------------------------------
@@ -310,7 +308,7 @@ def _power_range(base: Range, exponent: int) -> Range:
     low, high = base
     if exponent == 1:
         return base
-    if exponent % 2 and low is not None or low is not None and low >= 0:
+    if low is not None and (exponent % 2 or low >= 0):
         return low**exponent, None if high is None else high**exponent
     if exponent % 2:
         return None, None if high is None else high**exponent

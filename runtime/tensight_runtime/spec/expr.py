@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from functools import lru_cache
 from threading import RLock
 from typing import ClassVar
 from weakref import WeakValueDictionary
@@ -133,36 +134,42 @@ Monomial = tuple[Atom, ...]  # sorted, a power repeated; () is the constant
 class Expr:
     """A polynomial over atoms that is not a constant.  Immutable; made by `symbol` and arithmetic only."""
 
-    __slots__ = ("_terms", "_weight", "_hash", "_atoms")
+    __slots__ = ("coefficients", "_weight", "_hash", "_atoms", "_sorted")
 
     def __init__(self, terms: dict[Monomial, int], weight: int):
-        self._terms = terms  # no zero coefficients, in any order
+        self.coefficients = terms  # never 0, in any order; not to be changed
         self._weight = weight  # at least the number of atoms, nested ones counted
-        self._hash = self._atoms = None
+        self._hash = self._atoms = self._sorted = None
 
     @property
     def terms(self) -> tuple[tuple[Monomial, int], ...]:
         """Monomials with their coefficients, in the order of printing: by degree, then by name."""
-        return tuple(sorted(self._terms.items(), key=_term_order))
+        if self._sorted is None:
+            self._sorted = tuple(sorted(self.coefficients.items(), key=_term_order))
+        return self._sorted
+
+    @property
+    def constant(self) -> int:
+        return self.coefficients.get((), 0)
 
     def __add__(self, other: Size) -> Size:
-        terms = self._terms.copy()
+        terms = self.coefficients.copy()
         if type(other) is Expr:
-            for monomial, coefficient in other._terms.items():
+            for monomial, coefficient in other.coefficients.items():
                 coefficient += terms.get(monomial, 0)
                 if coefficient:
                     terms[monomial] = coefficient
                 else:
                     del terms[monomial]
-            return _size(terms, self._weight + other._weight)
+            return normal(terms, self._weight + other._weight)
         if not isinstance(other, int):
             return NotImplemented
         constant = terms.get((), 0) + other
         if constant:
-            terms[()] = constant + 0
+            terms[()] = constant
         else:
             terms.pop((), None)
-        return _size(terms, self._weight)
+        return normal(terms, self._weight)
 
     def __sub__(self, other: Size) -> Size:
         return self + -other if isinstance(other, int | Expr) else NotImplemented
@@ -176,17 +183,17 @@ class Expr:
     def __mul__(self, other: Size) -> Size:
         if type(other) is Expr:
             terms: dict[Monomial, int] = {}
-            for left, c in self._terms.items():
-                for right, d in other._terms.items():
+            for left, c in self.coefficients.items():
+                for right, d in other.coefficients.items():
                     monomial = _merged(left, right)
                     terms[monomial] = terms.get(monomial, 0) + c * d
-            weight = self._weight * len(other._terms) + other._weight * len(self._terms)
-            return _size({m: c for m, c in terms.items() if c}, weight)
+            weight = self._weight * len(other.coefficients) + other._weight * len(self.coefficients)
+            return normal({m: c for m, c in terms.items() if c}, weight)
         if not isinstance(other, int):
             return NotImplemented
         if other == 1:
             return self
-        return Expr({m: c * other for m, c in self._terms.items()}, self._weight) if other else 0
+        return Expr({m: c * other for m, c in self.coefficients.items()}, self._weight) if other else 0
 
     def __floordiv__(self, other: Size) -> Size:
         return division.divided(self, other) if isinstance(other, int | Expr) else NotImplemented
@@ -212,11 +219,11 @@ class Expr:
 
     def __eq__(self, other: object) -> bool:
         """The same form.  Whether two sizes are equal numbers, or may be, is the question of `cond.eq`."""
-        return self is other or (type(other) is Expr and self._terms == other._terms)
+        return self is other or (type(other) is Expr and self.coefficients == other.coefficients)
 
     def __hash__(self) -> int:
         if self._hash is None:
-            self._hash = hash(frozenset(self._terms.items()))
+            self._hash = hash(frozenset(self.coefficients.items()))
         return self._hash
 
     def __bool__(self) -> bool:
@@ -235,7 +242,7 @@ class Expr:
         return f"Expr({str(self)!r})"
 
     def __reduce__(self) -> tuple:
-        return Expr, (self._terms, self._weight)  # hashes are of this process
+        return Expr, (self.coefficients, self._weight)  # hashes are of this process
 
 
 Size = int | Expr | Unknown
@@ -250,13 +257,13 @@ def from_terms(terms: Iterable[tuple[Monomial, int]]) -> Size:
     result: dict[Monomial, int] = {}
     for monomial, c in terms:
         result[monomial] = result.get(monomial, 0) + c
-    return _size({m: c for m, c in result.items() if c}, MAX_ATOMS + 1)
+    return normal({m: c for m, c in result.items() if c}, MAX_ATOMS + 1)
 
 
 def as_atom(size: Size) -> Atom | None:
     """The atom a size consists of, if it is just one."""
-    if type(size) is Expr and len(size._terms) == 1:
-        ((monomial, coefficient),) = size._terms.items()
+    if type(size) is Expr and len(size.coefficients) == 1:
+        ((monomial, coefficient),) = size.coefficients.items()
         if coefficient == 1 and len(monomial) == 1:
             return monomial[0]
     return None
@@ -267,7 +274,7 @@ def atoms(size: Size) -> frozenset[Atom]:
     if type(size) is not Expr:
         return frozenset()
     if size._atoms is None:
-        top = {atom for monomial in size._terms for atom in monomial}
+        top = {atom for monomial in size.coefficients for atom in monomial}
         size._atoms = frozenset(top.union(*(atoms(part) for atom in top for part in atom.parts)))
     return size._atoms
 
@@ -288,14 +295,22 @@ def order(atom: Atom) -> tuple:
         if type(atom) is Symbol:
             atom._order = (0, atom.name, repr(atom.key), str(atom.low), atom.rank)
         else:
-            atom._order = (1, str(atom), tuple(map(order, _leaves(atom))))
+            atom._order = (1, type(atom).__name__, *map(size_order, atom.parts))
     return atom._order
+
+
+def size_order(size: Size) -> tuple:
+    """The sort key of sizes, like `order`; numbers come last."""
+    if type(size) is not Expr:
+        return ((1, (), size),)
+    return tuple((-len(monomial), tuple(map(order, monomial)), c) for monomial, c in size.terms)
 
 
 # --- normal form ----------------------------------------------------------------------------------------------------
 
 
-def _size(terms: dict[Monomial, int], weight: int) -> Size:
+def normal(terms: dict[Monomial, int], weight: int) -> Size:
+    """The size of these terms, none of them 0; `weight` is at least the number of their atoms."""
     if len(terms) <= 1:
         if not terms:
             return 0
@@ -311,7 +326,7 @@ def _size(terms: dict[Monomial, int], weight: int) -> Size:
 
 
 def _weigh(size: Size) -> int:
-    return _count(size._terms) if type(size) is Expr else 0
+    return _count(size.coefficients) if type(size) is Expr else 0
 
 
 def _count(terms: Mapping[Monomial, int]) -> int:
@@ -321,21 +336,13 @@ def _count(terms: Mapping[Monomial, int]) -> int:
 def _merged(left: Monomial, right: Monomial) -> Monomial:
     if not left or not right:
         return left or right
+    if order(left[-1]) <= order(right[0]):
+        return left + right
     return tuple(sorted(left + right, key=order))
 
 
 def _term_order(term: tuple[Monomial, int]) -> tuple:
     return -len(term[0]), [order(atom) for atom in term[0]]
-
-
-def _leaves(atom: Atom) -> Iterator[Symbol]:
-    if type(atom) is Symbol:
-        yield atom
-    for part in atom.parts:
-        if type(part) is Expr:
-            for monomial, _ in part.terms:
-                for inner in monomial:
-                    yield from _leaves(inner)
 
 
 # --- text -----------------------------------------------------------------------------------------------------------
@@ -367,9 +374,14 @@ def _binding(atom: Atom) -> int:
     """2 if the text of an atom can be a factor as it is, 1 if only a term, 0 if it needs parentheses in a sum too."""
     if type(atom) is not Symbol:
         return 1 if type(atom) is FloorDiv else 2
-    if re.sub(r"\[[^]]*\]", "", atom.name).replace(".", "_").isidentifier():
+    return _binding_of_name(atom.name)
+
+
+@lru_cache(maxsize=1024)
+def _binding_of_name(name: str) -> int:
+    if re.sub(r"\[[^]]*\]", "", name).replace(".", "_").isidentifier():
         return 2
-    return 0 if " " in atom.name else 1
+    return 0 if " " in name else 1
 
 
 # `//` makes expressions and is made of them: the two modules need each other, at run time only

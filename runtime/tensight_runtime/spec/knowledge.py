@@ -9,7 +9,7 @@ A `Knowledge` is immutable; it forks with the state for free, and `Knowledge.joi
 * rewrites, atom -> size, in solved form: no left side occurs in any right side.  Equal sizes have equal normal forms as
   far as the rewrites tell;
 * ranges, atom -> (low, high), where the path knows more than the atom itself;
-* obligations: conditions that could be neither decided nor solved.  They are tested again whenever something is learned.
+* obligations: conditions that could be neither decided nor solved, tested again whenever something is learned.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Knowledge:
         return str(self.readable(size))
 
     def readable(self, size: Size) -> Size:
-        """An equal size as a user wants to read it: the shortest found, of equally short ones the one in the user's names."""
+        """An equal size as a user wants to read it: the shortest one found, preferably in the user's names."""
         best = self.normalize(size)
         inverse = [(atom, rhs) for atom, rhs in self.rewrites.items() if type(rhs) is Expr]
         try:

@@ -94,6 +94,7 @@ def decide_normal(
 
 
 def divisors(cond: Cond) -> list[Expr]:
+    """What the condition divides by, numbers left out."""
     found = {atom for atom in atoms(cond.a) | atoms(cond.b) if type(atom) is FloorDiv and type(atom.b) is Expr}
     return [atom.b for atom in sorted(found, key=order)]
 
@@ -146,6 +147,7 @@ class Learning:
         self._not_negative(above, cond)
 
     def _equals_zero(self, size: Expr, cond: Cond) -> None:
+        """`size == 0`, which is what `cond` says."""
         size = self._primitive(size)
         for q in dict.fromkeys(atom for monomial, _ in size.terms for atom in monomial):
             if type(q) is FloorDiv and at_least(q.b, 0, self.ranges):  # x - d*(x//d) == r: then d divides x - r
@@ -161,15 +163,14 @@ class Learning:
         ]
         solvable = [s for s in solvable if s[2] not in atoms(s[3]) and s[3] is not UNKNOWN]
         if solvable:
-            # the least worth keeping goes: a fresh name, a letter, a user's name (the later of two); last of all a floor,
-            # because x//4 no longer knows of W after x//2 -> W
+            # the least worth keeping goes: a fresh name, a letter, a user's name (the later of two); a floor last of
+            # all, because after x//2 -> W nothing would say that x//4 is W//2
             best = min(s[:2] for s in solvable)
             _, _, atom, value = max((s for s in solvable if s[:2] == best), key=lambda s: order(s[2]))
             return self._rewrite(atom, value)
         self._keep(cond)
-        ((monomial, c), *more) = size.terms
-        constant = size.terms[-1][1] if more and not more[-1][0] else 0
-        if len(more) == 1 and constant * c < 0:
+        (monomial, c), *more = size.terms
+        if len(more) == 1 and size.constant * c < 0:
             self._factors_positive(monomial)
 
     def _primitive(self, size: Expr) -> Expr:
@@ -184,9 +185,10 @@ class Learning:
             divisor = 1
 
     def _not_negative(self, size: Expr, cond: Cond) -> None:
+        """`size >= 0`, which is what `cond` says."""
         terms = [term for term in size.terms if term[0]]
         if len(terms) == 1:
-            (monomial, c), constant = terms[0], size._terms.get((), 0)
+            (monomial, c), constant = terms[0], size.constant
             if len(monomial) == 1:
                 if c > 0:
                     return self._at_least(monomial[0], -(constant // c))
@@ -233,7 +235,7 @@ class Learning:
             return
         ((monomial, c), *more) = n.terms
         if type(d) is int:
-            d = abs(d) // gcd(d, c) if not more else abs(d)
+            d = abs(d) // gcd(d, c)
         if more or len(monomial) != 1 or (type(d) is Expr and (c != 1 or type(as_atom(d)) is not Symbol)):
             return self._keep(cond)
         atom = monomial[0]
@@ -268,7 +270,7 @@ class Learning:
         self._changed(atom)
 
     def _changed(self, atom: Atom) -> None:
-        """Brings all facts into the form they have now that `atom` has a rewrite or range; where that may decide, asks."""
+        """Brings all facts into their form now that `atom` has a rewrite or range; tests what it touches."""
         for left, right in list(self.rewrites.items()):
             if left is not atom and atom in atoms(as_size(left)):
                 del self.rewrites[left]

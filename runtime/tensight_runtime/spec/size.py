@@ -82,13 +82,13 @@ def total(sizes: Iterable[Size]) -> Size:
 
 
 def evaluate(size: Size, env: Mapping[Symbol, int]) -> int:
-    """The number `size` is.  KeyError for a symbol not in `env`, ZeroDivisionError as in Python, ValueError if unknown."""
+    """The number `size` is.  KeyError for a symbol not in `env`, ZeroDivisionError as in Python, ValueError if `?`."""
     if type(size) is not Expr:
         if size is UNKNOWN:
             raise ValueError("an unknown size has no value")
         return size
     result = 0
-    for monomial, value in size._terms.items():
+    for monomial, value in size.coefficients.items():
         for atom in monomial:
             value *= env[atom] if type(atom) is Symbol else _evaluate_atom(atom, env)
         result += value
@@ -96,8 +96,6 @@ def evaluate(size: Size, env: Mapping[Symbol, int]) -> int:
 
 
 def _evaluate_atom(atom: Atom, env: Mapping[Symbol, int]) -> int:
-    if type(atom) is Symbol:
-        return env[atom]
     values = [evaluate(part, env) for part in atom.parts]
     if type(atom) is FloorDiv:
         return values[0] // values[1]
@@ -112,11 +110,11 @@ def substitute(size: Size, mapping: Mapping[Atom, Size], known: Mapping[Atom, Ra
     """`size` with the atoms of `mapping` replaced, all at once, an outer atom before the ones inside it."""
     if type(size) is not Expr or (not known and mapping.keys().isdisjoint(atoms(size))):
         return size
-    return total(c * product(_replaced(atom, mapping, known) for atom in m) for m, c in size._terms.items())
+    return total(c * product(_replaced(atom, mapping, known) for atom in m) for m, c in size.coefficients.items())
 
 
 def parse_size(text: str, resolve: Callable[[str], Size] = symbol) -> Size:
-    """Reads what `str` prints; names (`T`, `self.d`, `x.shape[0]`) go through `resolve`.  ValueError for anything else."""
+    """Reads what `str` prints; names (`T`, `self.d`, `x.shape[0]`) go through `resolve`.  Otherwise a ValueError."""
     if text.strip() == "?":
         return UNKNOWN
     try:

@@ -1,0 +1,3 @@
+"""torch.utils.tensorboard."""
+
+from tensight_runtime.utils.tensorboard.writer import SummaryWriter as SummaryWriter
