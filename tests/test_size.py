@@ -436,10 +436,10 @@ def test_fuzz_sizes_and_comparisons():
         if one is None or two is None or one[0] is UNKNOWN or two[0] is UNKNOWN:
             continue
         (a, plain_a), (b, plain_b) = one, two
-        verdicts = {kind: decide(kind, a, b) for kind in ("==", "<", "divides")}
+        verdicts = {kind: decide(kind, a, b) for kind in ("==", "<=", "<", "divides")}
         count["sizes"] += 2
         within = bounds(a), bounds(b)
-        for _ in range(3):
+        for _ in range(3 if set(verdicts.values()) == {None} else 9):
             numbers = random_numbers(rng)
             x, y = plain_a(numbers), plain_b(numbers)
             for size, value, (low, high) in zip((a, b), (x, y), within, strict=True):

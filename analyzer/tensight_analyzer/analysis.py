@@ -32,11 +32,14 @@ def analyse(
     ops: Table | None = None,
     budget: Budget | None = None,
     listeners: tuple[Callable, ...] = (),
+    extra_builtins: dict[str, object] | None = None,
+    numbers: dict | None = None,
 ) -> Result:
     """Interpret the program at `path`.
 
     `roots` are the user's own files and folders, whose facts are kept; modules are looked for beside the program and in
-    the roots.  Nothing is executed.
+    the roots.  Nothing is executed.  `extra_builtins` are names every module sees (the tests' `given`); `numbers` stand in
+    for symbols when a witness is replayed.
     """
     from tensight_analyzer.source.files import read_file
 
@@ -45,7 +48,8 @@ def analyse(
     folders = dict.fromkeys([os.path.dirname(path), *(o if os.path.isdir(o) else os.path.dirname(o) for o in own)])
     project = Project(read or read_file, tuple(folders), own)
     domain = AbstractDomain()
-    machine = Machine(domain, project, ops or table(), budget, listeners)
+    machine = Machine(domain, project, ops or table(), budget, listeners, numbers)
+    machine.builtins.update(extra_builtins or {})
     result = Result()
     source = project.load(path)
     if source is None:

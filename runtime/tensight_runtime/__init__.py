@@ -18,7 +18,8 @@ _HOMES = {
     for module, names in {
         "engine.tensor": "Tensor",
         "engine.meta": "Size",
-        "engine.layout": "strided sparse_coo sparse_csr contiguous_format preserve_format channels_last channels_last_3d layout "
+        "engine.layout": "strided sparse_coo sparse_csr contiguous_format preserve_format channels_last "
+        "channels_last_3d layout "
                          "memory_format",
         "engine.modes": "no_grad enable_grad set_grad_enabled inference_mode",
         "engine.state": "is_grad_enabled is_inference_mode_enabled is_autocast_enabled get_default_dtype "
@@ -27,24 +28,35 @@ _HOMES = {
         "engine.printing": "set_printoptions",
         "engine.serialization": "save load",
         "engine.info": "finfo iinfo",
-        "engine.core": "manual_seed get_rng_state set_rng_state is_tensor is_storage is_floating_point is_complex is_nonzero numel "
-                       "can_cast promote_types result_type set_default_device set_default_tensor_type typename from_numpy compile "
+        "engine.core": "manual_seed get_rng_state set_rng_state is_tensor is_storage is_floating_point is_complex "
+        "is_nonzero numel "
+                       "can_cast promote_types result_type set_default_device set_default_tensor_type typename "
+                       "from_numpy compile "
                        "get_num_threads set_num_threads get_num_interop_threads set_num_interop_threads "
                        "use_deterministic_algorithms are_deterministic_algorithms_enabled set_float32_matmul_precision "
                        "get_float32_matmul_precision set_flush_denormal is_deterministic_algorithms_warn_only_enabled "
-                       "is_inference is_conj is_signed FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor "
+                       "is_inference is_conj is_signed FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor "
+                       "IntTensor "
                        "ShortTensor CharTensor ByteTensor BoolTensor dtype device vmap",
         "amp": "autocast",
     }.items()
     for name in names.split()
 }  # fmt: skip
 _DTYPES = (
-    "uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128 half float double short int long cfloat "
+    "uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128 half float double short int "
+    "long cfloat "
     "cdouble bool"
 ).split()
-_CONSTANTS = {"inf": float("inf"), "nan": float("nan"), "pi": 3.141592653589793, "e": 2.718281828459045, "newaxis": None}
+_CONSTANTS = {
+    "inf": float("inf"),
+    "nan": float("nan"),
+    "pi": 3.141592653589793,
+    "e": 2.718281828459045,
+    "newaxis": None,
+}
 _SUBMODULES = frozenset(
-    "amp autograd backends cuda distributions engine fft func jit linalg mps nn ops optim random return_types serialization "
+    "amp autograd backends cuda distributions engine fft func jit linalg mps nn ops optim random return_types "
+    "serialization "
     "special spec testing types utils version".split()
 )
 

@@ -37,7 +37,7 @@ def grad_and_value(func, argnums=0, has_aux=False):
             loss, aux = value if has_aux else (value, None)
             leaves = [t for n in numbers for t in _tensors(args[n])]
             found = torch.autograd.grad(loss, leaves, create_graph=nested, allow_unused=True)
-        found = iter([torch.zeros_like(t) if g is None else g for g, t in zip(found, leaves)])
+        found = iter([torch.zeros_like(t) if g is None else g for g, t in zip(found, leaves, strict=False)])
         grads = tuple(_mapped(lambda t: next(found), args[n]) for n in numbers)
         grads = grads[0] if isinstance(argnums, int) else grads
         if not nested:
@@ -59,7 +59,7 @@ def vjp(func, *primals, has_aux=False):
         weights = _tensors(cotangents)
         found = torch.autograd.grad(_tensors(value), leaves, weights, retain_graph=True, allow_unused=True,
                                     create_graph=torch.is_grad_enabled())  # fmt: skip
-        found = iter([torch.zeros_like(t) if g is None else g for g, t in zip(found, leaves)])
+        found = iter([torch.zeros_like(t) if g is None else g for g, t in zip(found, leaves, strict=False)])
         return tuple(_mapped(lambda t: next(found), p) for p in given)
 
     plain = _mapped(lambda t: t.detach(), value)
@@ -80,7 +80,7 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None):
 
         def chosen(*values):
             full = list(args)
-            for n, value in zip(numbers, values):
+            for n, value in zip(numbers, values, strict=False):
                 full[n] = value
             return func(*full)
 
@@ -106,7 +106,7 @@ def hessian(func, argnums=0):
 
         def chosen(*values):
             full = list(args)
-            for n, value in zip(numbers, values):
+            for n, value in zip(numbers, values, strict=False):
                 full[n] = value
             return func(*full)
 

@@ -95,7 +95,7 @@ class AbstractDomain(Tensors, Autograd):
         if isinstance(value, slice):
             return slice(*(self.operand(b) for b in (value.start, value.stop, value.step)))
         if isinstance(value, range):
-            return list(value)
+            return list(value) if len(value) <= 4096 else Seq(m.between(value), len(value))
         if isinstance(value, Unknown) and value.python_type is int:
             return m.as_size(value)
         if isinstance(value, Expr):
@@ -105,6 +105,16 @@ class AbstractDomain(Tensors, Autograd):
         if hasattr(value, "fields") and value.__class__.__name__ == "Iterator":
             plan = m.iterate(value)
             return [self.operand(i) for i in plan] if isinstance(plan, tuple) else Seq(self.operand(plan.element), plan.length)
+        return value
+
+    def index_operand(self, value: object) -> object:
+        """An index: a list of numbers nobody can spell out acts as an integer tensor."""
+        if isinstance(value, Seq):
+            boolish = self.machine.is_bool(value.element)
+            size = value.length if not isinstance(value.length, Unknown) else self.machine.fresh_int("len", 0)
+            return self.make(Fact(dtypes.bool_ if boolish else dtypes.int64, (size,)))
+        if type(value) is tuple:
+            return tuple(self.index_operand(v) for v in value)
         return value
 
     def choose_overload(self, function: OpFunction, args: tuple, kwargs: dict) -> tuple[Op | InPlace, list] | None:
@@ -143,6 +153,8 @@ class AbstractDomain(Tensors, Autograd):
         for i, (param, value) in enumerate(zip(base.params, bound, strict=True)):
             if param.kind.holds == "one" and isinstance(value, Unknown) and param.kind.name == "Tensor":
                 bound[i] = self.refine(value, param.kind.patterns)
+            elif param.kind.holds == "index":
+                bound[i] = self.index_operand(value)
         facts = [self.facts_of(v) for v in bound]
         try:
             result = self.infer(op, base, facts)
@@ -199,7 +211,7 @@ class AbstractDomain(Tensors, Autograd):
         m = self.machine
         if m.tries:
             raise Raised(m.new_exception(refused.error.__name__, str(refused)))
-        m.tell(Refusal(op, bound, str(refused), refused.error, at, self.facet(op, bound, refused), m.path))
+        m.tell(Refusal(op, bound, str(refused), refused.error, at, self.facet(op, bound, refused), m.path, m.supposing > 0))
         return Unknown(f"after an error: {refused}")
 
     def facet(self, op: Op | InPlace, bound: list, refused: Refused) -> str:
@@ -302,7 +314,7 @@ class AbstractDomain(Tensors, Autograd):
 
             try:
                 alias = Selected(alias, base.index)([self.facts_of(v) for v in bound])
-            except (TypeError, AttributeError, KeyError, RankUnknown):
+            except (TypeError, AttributeError, KeyError, RankUnknown, Refused):
                 alias = "maybe"
         return alias or "new"
 
@@ -324,6 +336,8 @@ class AbstractDomain(Tensors, Autograd):
             storage=view_of.fields.get("storage") if view_of is not None else MISSING,
         )
         made.fields["origin"] = (base, at)
+        if not grad:
+            self.remember_cut(base, bound, made, at)
         if view_of is not None:
             made.fields["base"] = view_of.fields.get("base") or view_of
             made.fields["multi"] = alias == "multi_view"

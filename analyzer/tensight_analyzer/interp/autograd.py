@@ -83,6 +83,15 @@ class Autograd:
                         self._save(saved, result)
         return Node(base, tuple(edges), tuple(saved.values()), self.machine.trail.fields(freed=False), at, result.fact)
 
+    def remember_cut(self, base: Op, bound: list, made: TensorValue, at) -> None:
+        """A result without a graph: what it was computed from, and whether the graph ends just here."""
+        operands = tuple(base.tensors(bound))
+        if operands:
+            made.fields["parents"] = operands
+            if any(t.fact.requires_grad for t in operands):
+                made.fields["cut"] = at
+                made.fields["no grad"] = self.machine.state["grad"] is False
+
     def _save(self, saved: dict, tensor: TensorValue) -> None:
         storage = tensor.fields.get("storage")
         if isinstance(storage, Storage):
@@ -191,7 +200,8 @@ class Autograd:
         fact = self.fact(root)
         if fact.requires_grad is False:
             message = "element 0 of tensors does not require grad and does not have a grad_fn"
-            self.complain(GradEvent("no-graph", root, message, at, detail=self.why_no_graph(root)))
+            cut = self.find_cut(root)
+            self.complain(GradEvent("no-graph", root, message, at, cut and cut.fields["cut"], self.why_no_graph(root)))
             return False
         if gradient is None and fact.dims is not None and fact.requires_grad is True:
             if any(isinstance(d, int) and d > 1 for d in fact.dims) and all(not (isinstance(d, int) and d == 0)
@@ -202,17 +212,20 @@ class Autograd:
 
     def why_no_graph(self, root: TensorValue) -> str:
         """"no-grad" if it was computed while gradients were off, else "detached"."""
-        seen, stack = set(), [root]
-        while stack and len(seen) < 200:
-            tensor = stack.pop()
-            if id(tensor) in seen:
-                continue
-            seen.add(id(tensor))
-            if tensor.fields.get("no grad"):
-                return "no-grad"
-            parents = tensor.fields.get("parents") or ()
-            stack.extend(p for p in parents if isinstance(p, TensorValue))
-        return "detached"
+        cut = self.find_cut(root)
+        return "no-grad" if cut is not None and cut.fields.get("no grad") else "detached"
+
+    def find_cut(self, root: TensorValue) -> TensorValue | None:
+        """The nearest tensor below `root` at which the graph ends, None if there never was one."""
+        seen, queue = set(), [root]
+        for tensor in queue:
+            if tensor.fields.get("cut") is not None:
+                return tensor
+            for parent in tensor.fields.get("parents") or ():
+                if id(parent) not in seen and len(seen) < 200:
+                    seen.add(id(parent))
+                    queue.append(parent)
+        return None
 
     def walk(self, root: TensorValue, keep: bool, at) -> list[TensorValue]:
         """Visit the graph below `root`; the leaves that get a gradient."""

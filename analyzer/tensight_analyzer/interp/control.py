@@ -20,11 +20,16 @@ class Control:
 
     # -- branches -------------------------------------------------------------------------------------------------------
 
-    def fork_values(self, thunks: list[Callable[[], object]], name: str = "") -> object:
-        """The joined value of several expressions, each from the present state."""
+    def fork_values(self, thunks: list[Callable[[], object]], name: str = "", supposed: bool = True) -> object:
+        """The joined value of several expressions, each from the present state.
+
+        They are `supposed` to be possible unless they are the sides of a branch.
+        """
         mark = self.trail.mark()
         deltas, values, raised = [], [], None
+        supposed = supposed and len(thunks) > 1
         for thunk in thunks:
+            self.supposing += supposed
             try:
                 values.append(thunk())
             except Raised as error:
@@ -32,6 +37,8 @@ class Control:
                 raised = error
                 self.trail.undo(mark)
                 continue
+            finally:
+                self.supposing -= supposed
             deltas.append(self.trail.capture(mark))
             self.trail.undo(mark)
         self.trail.release(mark)
@@ -133,7 +140,7 @@ class Control:
 
             return run
 
-        return self.fork_values([side(True, yes), side(False, no)])
+        return self.fork_values([side(True, yes), side(False, no)], supposed=False)
 
     # -- loops ----------------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,10 @@ class Step:
 
 @dataclass(slots=True)
 class Refusal:
-    """An operator does not take its arguments.  `facet` is shape, dtype, device; `message` is torch's."""
+    """An operator does not take its arguments.  `facet` is shape, dtype, device; `message` is torch's.
+
+    `supposed`: the arguments are one combination of alternatives that a join left, and may never meet.
+    """
 
     op: Op | InPlace
     bound: list
@@ -33,6 +36,7 @@ class Refusal:
     at: tuple
     facet: str
     path: object
+    supposed: bool = False
 
 
 @dataclass(slots=True)

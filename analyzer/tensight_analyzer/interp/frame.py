@@ -60,6 +60,10 @@ class Frame:
         self.retval: object = None
         self.yields: list | None = None
 
+    def of_chunk(self, place: Place) -> Frame:
+        """This module's frame while it runs one chunk."""
+        return Frame(self.locals, self.parent, self.module, place, self.code, self.caller, self.call_node)
+
     def chain(self) -> list[tuple[Place, Node]]:
         """The calls that lead here, innermost first."""
         steps, frame = [], self

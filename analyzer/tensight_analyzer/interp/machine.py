@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 
 from tensight_analyzer.interp.attributes import Attributes
@@ -45,11 +46,29 @@ from tensight_runtime.spec.size import Expr, lower, symbol
 NOWHERE = Pass((0, 0, 0, 0))
 
 
-class Budget:
-    """What one file may cost.  Steps are evaluated nodes; a loop that has used `loop_steps` is widened."""
+def resident_megabytes() -> float:
+    """The most memory this process has used so far; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
-    def __init__(self, steps: int = 3_000_000, loop_steps: int = 60_000, rounds: int = 64, calls: int = 60):
+
+class Budget:
+    """What one file may cost.  Steps are evaluated nodes; a loop that has used `loop_steps` is widened.
+
+    `seconds` and `megabytes` (growth of the process) are looked at every `LOOK` steps; None is no limit.
+    """
+
+    LOOK = 2048
+
+    def __init__(self, steps: int = 3_000_000, loop_steps: int = 60_000, rounds: int = 64, calls: int = 60,
+                 seconds: float | None = None, megabytes: float | None = None):  # fmt: skip
         self.steps = steps
+        self.seconds = seconds
+        self.megabytes = megabytes
         self.loop_steps = loop_steps
         self.rounds = rounds
         self.calls = calls
@@ -61,7 +80,7 @@ class Machine(
     """Interprets programs.  One machine serves one analysis; nothing of it is global."""
 
     def __init__(self, domain, project, table: Table, budget: Budget | None = None,
-                 listeners: tuple[Callable, ...] = ()):  # fmt: skip
+                 listeners: tuple[Callable, ...] = (), numbers: dict | None = None):  # fmt: skip
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
         self.domain = domain
         self.project = project
@@ -72,11 +91,15 @@ class Machine(
         self.state: Fields = self.trail.fields()
         self.state["path"] = Knowledge.EMPTY
         self.steps = 0
+        self.look_at = 0  # the step at which the budget is looked at again
+        self.started = (time.monotonic(), resident_megabytes())
+        self.numbers = numbers or {}  # a witness being replayed: key of a symbol -> the number that stands for it
+        self.supposing = 0  # inside one of several alternatives that a join left: it may belong to an impossible path
         self.tries: list[Target] = []
         self.notes: dict[str, int] = {}
         self.uncertain = 0
         self.here: Node = NOWHERE  # the call being evaluated: where new symbols come from
-        self.serial = 0
+        self.made: dict[tuple, int] = {}  # how many symbols each place has made
         self.modules: dict[str, object] = {}
         self.E = {kind: getattr(self, "eval_" + name) for kind, name in self.EXPRESSIONS.items()}
         self.X = {kind: getattr(self, "exec_" + name) for kind, name in self.STATEMENTS.items()}
@@ -87,9 +110,20 @@ class Machine(
 
     def eval(self, node: Node, frame: Frame) -> object:
         self.steps += 1
-        if self.steps > self.budget.steps:
-            raise OverBudget(f"more than {self.budget.steps} steps")
+        if self.steps > self.look_at:
+            self.look()
         return self.E[node.__class__](node, frame)
+
+    def look(self) -> None:
+        """Is the budget used up?"""
+        budget = self.budget
+        self.look_at = min(self.steps + budget.LOOK, budget.steps)
+        if self.steps > budget.steps:
+            raise OverBudget(f"stopped after {budget.steps:,} steps (the limit `steps`)")
+        if budget.seconds is not None and time.monotonic() - self.started[0] > budget.seconds:
+            raise OverBudget(f"stopped after {budget.seconds:g} s (the limit `seconds`)")
+        if budget.megabytes is not None and resident_megabytes() - self.started[1] > budget.megabytes:
+            raise OverBudget(f"stopped at {budget.megabytes:g} MB (the limit `megabytes`)")
 
     def exec_body(self, body: tuple, frame: Frame) -> str | None:
         """Run statements until one of them leaves the body; answers how."""
@@ -128,8 +162,14 @@ class Machine(
 
     def fresh_int(self, name: str = "", low: int | None = None) -> Expr:
         """A new symbolic int."""
-        self.serial += 1
-        return symbol(name if name.isidentifier() else "n", (self.here.span, self.serial), low, rank=0)
+        return self.new_symbol(name if name.isidentifier() else "n", low, 0)
+
+    def new_symbol(self, name: str, low: int | None, rank: int) -> int | Expr:
+        """A symbol of this place; when a witness is replayed, the number that stands for it."""
+        span = self.here.span
+        ordinal = self.made[span] = self.made.get(span, 0) + 1
+        known = self.numbers.get((span, ordinal))
+        return symbol(name, (span, ordinal), low, rank) if known is None else known
 
     def fits_symbol(self, wide: object, new: object) -> bool:
         """Does a fresh symbol stand for `new` too?  Its lower bound must hold."""
@@ -199,7 +239,7 @@ class Machine(
         for place in places:
             frame.place = place
             try:
-                self.exec_body(place.chunk.body, frame)
+                self.exec_body(place.chunk.body, frame.of_chunk(place))  # its own frame: events keep it
             except Raised as raised:
                 if isinstance(raised.value, (Instance, Exception_)) or raised.certain:
                     self.note("the program ends with an exception")

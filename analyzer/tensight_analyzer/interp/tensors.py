@@ -108,6 +108,8 @@ class Tensors:
             edges = tuple(t.fields.get("node") or t for t in (a, b) if t.fact.requires_grad is not False)
             if edges and joined.fact.is_leaf is not True:
                 fields["node"] = Node(None, edges, (), self.machine.trail.fields(freed=False), (None, None))
+        if joined.fact.requires_grad is False:
+            fields["parents"] = (a, b)
         if a.fields.get("origin") is b.fields.get("origin"):
             fields["origin"] = a.fields.get("origin")
         return joined
@@ -267,9 +269,7 @@ class Tensors:
         return tensor
 
     def letter(self, word: str, value: Unknown) -> Expr:
-        m = self.machine
-        m.serial += 1
-        return symbol(word, (m.here.span, m.serial), 0, rank=1)
+        return self.machine.new_symbol(word, 0, 1)
 
     def tensor_by_attribute(self, value: Unknown, name: str) -> TensorValue | None:
         """Only tensors have this attribute."""

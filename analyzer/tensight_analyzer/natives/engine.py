@@ -75,6 +75,7 @@ def make_parameter(m, args, kwargs, at):
     storage = data.fields.get("storage", MISSING) if isinstance(data, TensorValue) else MISSING
     made = m.domain.make(Fact(fact.dtype, fact.dims, fact.device, flag, True, fact.contiguous), storage,
                          m.project.parameter_class)  # fmt: skip
+    made.fields["made at"] = at
     return made
 
 

@@ -28,7 +28,7 @@ def hessian(func, inputs, create_graph=False, strict=False, vectorize=False, out
         single, outputs = _called(func, args)
         _one_value(single, outputs, "hessian")
         found = grad(outputs[0], args, create_graph=True, allow_unused=True)
-        return tuple(torch.zeros_like(a) if g is None else g for g, a in zip(found, args))
+        return tuple(torch.zeros_like(a) if g is None else g for g, a in zip(found, args, strict=False))
 
     single_input = isinstance(inputs, torch.Tensor)
     blocks = jacobian(gradient, (inputs,) if single_input else inputs, create_graph, strict)
@@ -43,7 +43,8 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
         if v is None:
             if outputs[0].numel() != 1 or not single_output:
                 raise RuntimeError(
-                    "The vector v can only be None if the user-provided function returns a single Tensor with a single element."
+                    "The vector v can only be None if the user-provided function returns a single Tensor with a single "
+                    "element."
                 )
             weights = tuple(torch.ones_like(o) for o in outputs)
         else:
@@ -61,7 +62,7 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
         dual = tuple(torch.zeros_like(o, requires_grad=True) for o in outputs)
         back = _filled(grad(outputs, given, dual, create_graph=True, allow_unused=True), given)
         found = grad(back, dual, weights, create_graph=create_graph, allow_unused=True)
-        found = tuple(torch.zeros_like(o) if g is None else g for g, o in zip(found, outputs))
+        found = tuple(torch.zeros_like(o) if g is None else g for g, o in zip(found, outputs, strict=False))
     return _finished(outputs, single_output, found, single_output, create_graph)
 
 
@@ -89,16 +90,17 @@ def _rows(output, given, create_graph, strict):
             found = grad(flat[i], given, retain_graph=True, create_graph=create_graph, allow_unused=True)
         else:
             found = (None,) * len(given)
-        for k, (g, a) in enumerate(zip(found, given)):
+        for k, (g, a) in enumerate(zip(found, given, strict=False)):
             if g is None and strict:
                 raise RuntimeError(
-                    f"Output {i} of the user-provided function is independent of input {k}. This is not allowed in strict mode."
+                    f"Output {i} of the user-provided function is independent of input {k}. This is not allowed in "
+                    f"strict mode."
                 )
             columns[k].append(torch.zeros_like(a) if g is None else g)
     return tuple(
         torch.stack(column).reshape(tuple(output.shape) + tuple(a.shape)) if column
         else torch.zeros(tuple(output.shape) + tuple(a.shape), dtype=a.dtype)
-        for column, a in zip(columns, given)
+        for column, a in zip(columns, given, strict=False)
     )  # fmt: skip
 
 
@@ -123,7 +125,7 @@ def _one_value(single, outputs, name):
 
 
 def _filled(found, given):
-    return tuple(torch.zeros_like(a) if g is None else g for g, a in zip(found, given))
+    return tuple(torch.zeros_like(a) if g is None else g for g, a in zip(found, given, strict=False))
 
 
 def _finished(outputs, single_output, found, single_found, create_graph):

@@ -29,14 +29,19 @@ def _facts_in(value: object) -> object:
     if isinstance(value, Tensor):
         return value._meta.fact
     if isinstance(value, (list, tuple)):
-        return type(value)([_facts_in(item) for item in value]) if type(value) in (list, tuple) else tuple(map(_facts_in, value))
+        return (
+            type(value)([_facts_in(item) for item in value])
+            if type(value) in (list, tuple)
+            else tuple(map(_facts_in, value))
+        )
     if isinstance(value, slice):
         return slice(*map(_whole, (value.start, value.stop, value.step)))
     return value
 
 
 def plain(op: Op, values: list) -> list:
-    """NumPy scalars as Python numbers; tensors with one element where a number is asked for; arrays in an index as tensors."""
+    """NumPy scalars as Python numbers; tensors with one element where a number is asked for; arrays in an index as "
+    "tensors."""
     result = values
     for at, (param, value) in enumerate(zip(op.params, values, strict=True)):
         kind = param.kind
@@ -97,7 +102,11 @@ def unwrapped(value: object) -> object:
     if isinstance(value, Tensor):
         return value._array
     if isinstance(value, (list, tuple)):
-        return type(value)([unwrapped(item) for item in value]) if type(value) in (list, tuple) else tuple(map(unwrapped, value))
+        return (
+            type(value)([unwrapped(item) for item in value])
+            if type(value) in (list, tuple)
+            else tuple(map(unwrapped, value))
+        )
     return value
 
 
@@ -122,7 +131,12 @@ def _same(value: object) -> object:
 
 
 def _slice(value: slice) -> tuple:
-    return slice, PARTS[type(value.start)](value.start), PARTS[type(value.stop)](value.stop), PARTS[type(value.step)](value.step)
+    return (
+        slice,
+        PARTS[type(value.start)](value.start),
+        PARTS[type(value.stop)](value.stop),
+        PARTS[type(value.step)](value.step),
+    )
 
 
 def _items(value: Sequence) -> tuple:

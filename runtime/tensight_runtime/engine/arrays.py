@@ -36,7 +36,8 @@ def dtype_of(array: object) -> DType:
             raise TypeError(f"{array.dtype} tensors are not supported by tensight_runtime")
         if found is None or not array.dtype.isnative:
             raise TypeError(
-                f"can't convert np.ndarray of type numpy.{array.dtype}. The only supported types are: float64, float32, "
+                f"can't convert np.ndarray of type numpy.{array.dtype}. The only supported types are: float64, "
+                f"float32, "
                 "float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."
             )
     return found
@@ -118,5 +119,3 @@ def round_to_bfloat16(array):
 def writable(array) -> bool:
     """Whether each element has its own place in memory, so that it may be written."""
     return all(stride != 0 or size <= 1 for stride, size in zip(array.strides, array.shape, strict=True))
-
-

@@ -36,6 +36,7 @@ def run(plan: Plan, values: list) -> object:
         return execute(plan, values)
     before, modes.autocast = modes.autocast, None
     try:
+
         def converted(value: object) -> object:
             if isinstance(value, Tensor) and value.dtype in _CASTABLE:
                 return value if value.dtype is target else cast(value, target)

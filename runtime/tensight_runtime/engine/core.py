@@ -120,13 +120,16 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     if any(stride < 0 for stride in ndarray.strides):
         raise ValueError(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+            "currently "
             "supported. (You can probably work around this by making a copy of your array  with array.copy().) "
         )
     if not ndarray.flags.writeable:
         warnings.warn(
-            "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing to this "
-            "tensor will result in undefined behavior. You may want to copy the array to protect its data or make it writable "
+            "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means "
+            "writing to this "
+            "tensor will result in undefined behavior. You may want to copy the array to protect its data or make it "
+            "writable "
             "before converting it to a tensor.",
             stacklevel=2,
         )
@@ -230,8 +233,8 @@ def _old(name: str, dtype: DType) -> type:
 _OLD = {
     f"{name}Tensor": _old(f"{name}Tensor", BY_NAME[dtype])
     for name, dtype in {
-        "Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
-        "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool",
+        "Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64",
+        "Int": "int32", "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool",
     }.items()
 }  # fmt: skip
 globals().update(_OLD)

@@ -78,7 +78,8 @@ class FunctionCtx(Node):
             found = found[:expected]
         if len(found) != expected:
             raise RuntimeError(
-                f"function {self.name()} returned an incorrect number of gradients (expected {expected}, got {len(found)})"
+                f"function {self.name()} returned an incorrect number of gradients (expected {expected}, got "
+                f"{len(found)})"
             )
         return [
             None if one is None or meta is None or not isinstance(one, Tensor) else one if one._meta is meta
@@ -94,7 +95,8 @@ class FunctionCtx(Node):
             fits = False
         if not fits:
             raise RuntimeError(
-                f"Function {self.name()} returned an invalid gradient at index {k} - got {list(grad.shape)} but expected shape "
+                f"Function {self.name()} returned an invalid gradient at index {k} - got {list(grad.shape)} but "
+                f"expected shape "
                 f"compatible with {list(meta.shape)}"
             )
         return fit(grad, meta)
@@ -120,7 +122,8 @@ class Function:
     @staticmethod
     def backward(ctx, *grad_outputs):
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward "
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
+            "backward "
             "mode AD."
         )
 
@@ -181,7 +184,7 @@ class _TwiceRefused(Node):
         return marked
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _context_class(function: type) -> type[FunctionCtx]:
     return type(f"{function.__name__}Backward", (FunctionCtx,), {"function": function})
 

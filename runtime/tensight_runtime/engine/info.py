@@ -15,7 +15,9 @@ class finfo:
     def __init__(self, dtype: DType | None = None):
         dtype = (dtype or get_default_dtype()).to_real()
         if dtype.category != 2:
-            raise TypeError("torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'")
+            raise TypeError(
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
+            )
         exponent, significand = _LAYOUT[dtype.name]
         bias = 2 ** (exponent - 1) - 1
         self.bits = dtype.bits

@@ -1,7 +1,7 @@
 """Writing into a tensor: what torch refuses, the version, and the history of a base and its views.
 
-Writing into a view changes its base: the base gets a CopySlices node, which routes the gradient of the written part through
-the operator and the rest past it; every view of the base learns its node anew when somebody asks (`refresh`).
+Writing into a view changes its base: the base gets a CopySlices node, which routes the gradient of the written part
+through the operator and the rest past it; every view of the base learns its node anew when somebody asks (`refresh`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def run_inplace(plan, values: list) -> Tensor:
         found, extras = found[0], found[1:]
     if plan.inplace or operands[plan.target] is not target._array:
         written = arrays.coerce(plan.xp, found, target._meta.dtype)
-        np.copyto(target._array, written) if isinstance(written, np.ndarray) else target._array.__setitem__(..., written)
+        np.copyto(target._array, written) if isinstance(written, np.ndarray) else target._array.__setitem__(
+            ..., written
+        )
     elif target._meta.dtype.name == "bfloat16":
         target._array[...] = arrays.cast(target._array, target._meta.dtype)
     for at, bumps in plan.mutated or ((plan.target, True),):
@@ -131,7 +133,8 @@ def check_inplace(target: Tensor, requires: bool) -> None:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     if target._inference and not modes.inference:
         raise RuntimeError(
-            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
+            "normal "
             "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
         )
     if not arrays.writable(target._array):
@@ -148,7 +151,8 @@ def _check_overlap(plan, values: list, target: Tensor) -> None:
         same = here.shape == there.shape and here.strides == there.strides and target.data_ptr() == other.data_ptr()
         if not same and here.size > 1:
             raise RuntimeError(
-                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
+                "memory "
                 "location. Please clone() the tensor before performing the operation."
             )
 
@@ -159,15 +163,20 @@ def _check_view(target: Tensor, base: Tensor) -> None:
         if target.grad_fn is None and not base.requires_grad:
             name = short_name(target._view[0].grad_name)
         raise RuntimeError(
-            f"Output {target._view[4] if len(target._view) > 4 else target._nr} of {name} is a view and is being modified "
-            "inplace. This view is the output of a function that returns multiple views. Such functions do not allow the output "
+            f"Output {target._view[4] if len(target._view) > 4 else target._nr} of {name} is a view and is being "
+            f"modified "
+            "inplace. This view is the output of a function that returns multiple views. Such functions do not allow "
+            "the output "
             "views to be modified inplace. You should replace the inplace operation by an out-of-place one."
         )
     if target._kind == "no_grad":
         raise RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case "
-            "is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace "
-            "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want "
+            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this "
+            "use case "
+            "is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
+            "inplace "
+            "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if "
+            "you want "
             "the inplace to be tracked)."
         )
     if base._node is None and base._requires:
@@ -283,6 +292,7 @@ def _at(g: Tensor, nr: int, width: int) -> tuple:
 
 
 OVERLAP = (
-    "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() "
+    "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
+    "clone() "
     "the tensor before performing the operation."
 )

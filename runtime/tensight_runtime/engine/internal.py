@@ -63,7 +63,8 @@ def _(g):
     return g, g
 
 
-@op("internal.copy_", shape=lambda input: input.dims, dtype=lambda input: input.dtype, mutates=("input",), alias="same:input",
+@op("internal.copy_", shape=lambda input: input.dims, dtype=lambda input: input.dtype,
+    mutates=("input",), alias="same:input",
     grad_name="CopyBackwards")  # fmt: skip
 def copy_(xp, input: Tensor, src: Tensor):
     """Write `src`, which broadcasts, into the input."""

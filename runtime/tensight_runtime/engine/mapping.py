@@ -13,7 +13,7 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
     @functools.wraps(func)
     def mapped(*args, **kwargs):
         dims = in_dims if isinstance(in_dims, (tuple, list)) else (in_dims,) * len(args)
-        sizes = {size for arg, dim in zip(args, dims) for size in _sizes(arg, dim)} | {
+        sizes = {size for arg, dim in zip(args, dims, strict=False) for size in _sizes(arg, dim)} | {
             size for value in kwargs.values() for size in _sizes(value, 0)
         }
         if len(sizes) != 1:
@@ -22,7 +22,10 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
                 f"{sorted(sizes)} for the mapped dimension"
             )
         rows = [
-            func(*(_row(arg, dim, i) for arg, dim in zip(args, dims)), **{k: _row(v, 0, i) for k, v in kwargs.items()})
+            func(
+                *(_row(arg, dim, i) for arg, dim in zip(args, dims, strict=False)),
+                **{k: _row(v, 0, i) for k, v in kwargs.items()},
+            )
             for i in range(sizes.pop())
         ]
         return _stacked(rows, out_dims)

@@ -1,7 +1,7 @@
 """Tensor's operators and methods, installed from the table; and torch's functions, made from it.
 
-Nothing here knows an operator by name: what is a method, an in-place method or an operator of Python follows from the public
-names that were declared, "Tensor.add", "Tensor.add_", "Tensor.__add__".
+Nothing here knows an operator by name: what is a method, an in-place method or an operator of Python follows from the
+public names that were declared, "Tensor.add", "Tensor.add_", "Tensor.__add__".
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from tensight_runtime.engine.apply import call, call_op, one, two
+from tensight_runtime.engine.described import Described
 from tensight_runtime.engine.plan import Entry
 from tensight_runtime.engine.tensor import Tensor, from_array
 from tensight_runtime.ops import PROPERTIES, table
@@ -21,7 +22,7 @@ from tensight_runtime.spec.op import REQUIRED, InPlace, Op
 def install() -> None:
     """Give Tensor everything the table declares under "Tensor."; what the class has itself stays."""
     Tensor.dispatch = lambda self, op, args, kwargs: call_op(op, args, kwargs)
-    own = set(Tensor.__dict__)
+    own = {*Tensor.__dict__, *Described.__dict__}
     for name, overloads in table().members("Tensor").items():
         if name in own and name not in ("__hash__",):
             continue

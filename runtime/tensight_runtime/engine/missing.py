@@ -2,4 +2,5 @@
 
 
 class Missing(AttributeError, NotImplementedError):
-    """A name of torch that tensight_runtime does not have; an AttributeError, so that hasattr and getattr defaults work."""
+    """A name of torch that tensight_runtime does not have; an AttributeError, so that hasattr and getattr defaults "
+    "work."""

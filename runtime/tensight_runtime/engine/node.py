@@ -112,7 +112,9 @@ class Node:
             for k in recipe.list_slots:
                 for item, then in zip(saved[k][0], saved[k][1], strict=True):
                     if isinstance(item, Tensor) and item._vc is not None and item._vc[0] != then:
-                        raise RuntimeError(modified(item, (item.grad_fn.name() if item.grad_fn else "", item._nr), then))
+                        raise RuntimeError(
+                            modified(item, (item.grad_fn.name() if item.grad_fn else "", item._nr), then)
+                        )
                 saved[k] = saved[k][0]
         if modes.grad:  # derivatives of this derivative: saved results are results of this node again
             for k, nr in recipe.out_slots:
@@ -277,8 +279,10 @@ def modified(tensor: Tensor, origin: tuple[str, int], then: int) -> str:
     what = f"[{place}.{scalar_name(tensor.dtype)}Tensor {list(tensor.shape)}]"
     made = f", which is output {origin[1]} of {short_name(origin[0])}," if origin[0] else ""
     return (
-        f"one of the variables needed for gradient computation has been modified by an inplace operation: {what}{made} is at "
-        f"version {tensor._vc[0]}; expected version {then} instead. Hint: enable anomaly detection to find the operation that "
+        f"one of the variables needed for gradient computation has been modified by an inplace operation: {what}{made} "
+        f"is at "
+        f"version {tensor._vc[0]}; expected version {then} instead. Hint: enable anomaly detection to find the "
+        f"operation that "
         "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
     )
 
@@ -291,6 +295,7 @@ def short_name(name: str) -> str:
 SECOND_TIME = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
     "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
-    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors after "
+    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+    "after "
     "calling backward."
 )

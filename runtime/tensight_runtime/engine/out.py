@@ -31,7 +31,8 @@ def into_out(entry: Entry, args: Sequence, kwargs: dict) -> object:
             raise TypeError(f"{entry.label}(): argument 'out' must be Tensor, not {type(target).__name__}")
     if modes.grad and any(t.requires_grad for t in _tensors((*args, *kwargs.values(), *targets))):
         raise RuntimeError(
-            f"{entry.label}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            f"{entry.label}(): functions with out=... arguments don't support automatic differentiation, but one of "
+            f"the "
             "arguments requires grad."
         )
     with no_grad():
@@ -47,14 +48,18 @@ def into_out(entry: Entry, args: Sequence, kwargs: dict) -> object:
 def _write(target: Tensor, result: Tensor) -> None:
     if not can_cast(result.dtype, target.dtype):
         raise RuntimeError(
-            f"result type {scalar_name(result.dtype)} can't be cast to the desired output type {scalar_name(target.dtype)}"
+            f"result type {scalar_name(result.dtype)} can't be cast to the desired output type "
+            f"{scalar_name(target.dtype)}"
         )
     if target.shape != result.shape:
         if target.numel():
             warnings.warn(
-                f"An output with one or more elements was resized since it had shape {list(target.shape)}, which does not match "
-                f"the required output shape {list(result.shape)}. This behavior is deprecated, and in a future PyTorch release "
-                "outputs will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by "
+                f"An output with one or more elements was resized since it had shape {list(target.shape)}, which does "
+                f"not match "
+                f"the required output shape {list(result.shape)}. This behavior is deprecated, and in a future PyTorch "
+                f"release "
+                "outputs will not be resized unless they have zero elements. You can explicitly reuse an out tensor t "
+                "by "
                 "resizing it, inplace, to zero elements with t.resize_(0).",
                 stacklevel=4,
             )

@@ -1,7 +1,8 @@
 """Plans: what a call comes to, worked out once per operator, operand metas and options.
 
-`Entry` is a public callable with its overloads and the plans of the calls seen so far.  A plan holds everything that does
-not depend on the operands' values: the chosen overload, how its arguments are arranged, what the rule inferred, casts.
+`Entry` is a public callable with its overloads and the plans of the calls seen so far.  A plan holds everything that
+does not depend on the operands' values: the chosen overload, how its arguments are arranged, what the rule
+inferred, casts.
 """
 
 from __future__ import annotations
@@ -47,10 +48,11 @@ class Plan:
     """One way to run one operator."""
 
     __slots__ = (
-        "alias", "alias_of", "aliases", "arranged", "bf16", "bits", "cacheable", "casts", "checked", "count", "device", "diff",
-        "direct", "dtypes", "fast", "grad_at", "looks", "no_keywords", "spread_at", "host", "indexes", "inplace", "keyword_at", "keywords", "kernel", "lists", "many",
-        "meta", "metas", "moves", "mutated", "np_dtype", "op", "recipes", "result", "rng_at", "singles", "tail", "target",
-        "template", "views", "writes", "xp",
+        "alias", "alias_of", "aliases", "arranged", "bf16", "bits", "cacheable", "casts", "checked", "count",
+        "device", "diff", "direct", "dtypes", "fast", "grad_at", "host", "indexes", "inplace", "kernel",
+        "keyword_at", "keywords", "lists", "looks", "many", "meta", "metas", "moves", "mutated",
+        "no_keywords", "np_dtype", "op", "recipes", "result", "rng_at", "singles", "spread_at", "tail",
+        "target", "template", "views", "writes", "xp",
     )  # fmt: skip
 
     def values(self, args: Sequence, kwargs: dict) -> list:
@@ -82,7 +84,12 @@ def prepare(entry: Entry, args: Sequence, kwargs: dict) -> tuple[Plan, list]:
             count = len(args)
             plan.tail = tuple(values[count:])
             plan.arranged = not kwargs and not _spread(op, args)
-            if not kwargs and _spread(op, args) and not plan.lists and all(type(a) is int for a in args[op.index[op.varargs] :]):
+            if (
+                not kwargs
+                and _spread(op, args)
+                and not plan.lists
+                and all(type(a) is int for a in args[op.index[op.varargs] :])
+            ):
                 plan.spread_at = op.index[op.varargs]
                 plan.template = tuple(values)
             plan.direct = plan.fast and plan.arranged and not plan.casts
@@ -118,24 +125,24 @@ def make_plan(overload: Op | InPlace, values: list) -> Plan:
     plan.aliases = {}
     plan.fast = (
         plan.result == "one" and plan.alias == "new" and not plan.mutated and not plan.inplace and not op.composite
-        and not op.extras and plan.meta is not None and plan.meta.device.type == "cpu" and not plan.lists and not plan.indexes
-        and not plan.moves
+        and not op.extras and plan.meta is not None and plan.meta.device.type == "cpu" and not plan.lists
+        and not plan.indexes and not plan.moves
         and plan.rng_at is None and plan.grad_at is None and not plan.bf16
     )  # fmt: skip
     plan.looks = (
-        plan.result == "one" and plan.alias in ("view", "maybe") and not plan.mutated and not plan.inplace and not op.composite
-        and not op.extras and plan.meta is not None and plan.meta.device.type == "cpu" and len(plan.singles) == 1
-        and not plan.lists and not plan.indexes and not plan.moves and not plan.casts and plan.rng_at is None
-        and plan.grad_at is None and not plan.bf16 and plan.xp.__name__ == "numpy"
+        plan.result == "one" and plan.alias in ("view", "maybe") and not plan.mutated and not plan.inplace
+        and not op.composite and not op.extras and plan.meta is not None and plan.meta.device.type == "cpu"
+        and len(plan.singles) == 1 and not plan.lists and not plan.indexes and not plan.moves and not plan.casts
+        and plan.rng_at is None and plan.grad_at is None and not plan.bf16 and plan.xp.__name__ == "numpy"
     )  # fmt: skip
     plan.bits = [0] * len(values)
     for bit, at in plan.diff:
         plan.bits[at] = bit
     # in place, and nothing but the kernel and the write to do where no history is recorded
     plan.writes = (
-        plan.inplace and plan.alias == "new" and plan.result == "one" and not op.composite and not op.extras and not plan.lists
-        and not plan.indexes and not plan.moves and plan.rng_at is None and not plan.bf16 and len(plan.mutated) == 0
-        and plan.xp.__name__ == "numpy"
+        plan.inplace and plan.alias == "new" and plan.result == "one" and not op.composite and not op.extras
+        and not plan.lists and not plan.indexes and not plan.moves and plan.rng_at is None and not plan.bf16
+        and not plan.mutated and plan.xp.__name__ == "numpy"
     )  # fmt: skip
     return plan
 
@@ -198,7 +205,7 @@ def _arrays(plan: Plan, op: Op, values: list, facts: list) -> None:
     dtype = compute(facts) if compute is not None else None
     rule = op._dtype
     only = getattr(rule, "params", None)
-    # half precision computes in float32, as torch's CPU kernels do, unless the operator only moves values or gives a view
+    # half precision computes in float32, as torch's CPU kernels do, unless the result is a view
     half = op.alias == "new" and not op.mutates and not op.composite and plan.xp.__name__ == "numpy"
     casts = []
     for at in (*plan.singles, *plan.lists):
@@ -270,10 +277,14 @@ def _floats_alike(op: Op) -> bool:
     """Whether a positional float can only be an operand, whose value no rule reads."""
     operand = TensorOrNum.name
     for at, param in enumerate(op.params):
-        if at < op.positional and not param.kind.holds and param.kind.name not in ("int", "bool", "str", "dtype", "int[]"):
+        if (
+            at < op.positional
+            and not param.kind.holds
+            and param.kind.name not in ("int", "bool", "str", "dtype", "int[]")
+        ):
             return False
-        if param.kind.holds == "index" or (at < op.positional and param.kind.holds and param.kind.name not in (operand, "Tensor")):
+        if param.kind.holds == "index" or (
+            at < op.positional and param.kind.holds and param.kind.name not in (operand, "Tensor")
+        ):
             return False
     return True
-
-

@@ -21,8 +21,9 @@ class Recipe:
     """
 
     __slots__ = (
-        "calls", "constants", "ends", "extra_reads", "frees", "list_slots", "metas", "needs", "node_class", "out_metas", "out_reads",
-        "out_slots", "packs", "positions", "reads", "saved_names", "simple_calls", "tensor_slots", "width",
+        "calls", "constants", "ends", "extra_reads", "frees", "list_slots", "metas", "needs", "node_class",
+        "out_metas", "out_reads", "out_slots", "packs", "positions", "reads", "saved_names", "simple_calls",
+        "tensor_slots", "width",
     )  # fmt: skip
 
 
@@ -48,8 +49,10 @@ def recipe_for(op: Op, values: list, required: set[int], out_metas: tuple[Meta |
             recipe.metas.append(value._meta)
     recipe.ends = tuple(at if at in required else -1 for at, _ in recipe.positions)
     _plan_calls(recipe, op, values, required, starts)
-    simple = not recipe.packs and not recipe.list_slots and all(
-        len(targets) == 1 and targets[0][0] is None and targets[0][2] is None for _, _, targets in recipe.calls
+    simple = (
+        not recipe.packs
+        and not recipe.list_slots
+        and all(len(targets) == 1 and targets[0][0] is None and targets[0][2] is None for _, _, targets in recipe.calls)
     )
     recipe.simple_calls = [(fn, reads, targets[0][1]) for fn, reads, targets in recipe.calls] if simple else None
     return recipe

@@ -10,7 +10,7 @@ from tensight_runtime.engine import arrays
 from tensight_runtime.engine.meta import meta_of_array
 from tensight_runtime.engine.node import edge_of, sequence
 from tensight_runtime.engine.plan import Plan
-from tensight_runtime.engine.recipe import Recipe, recipe_for
+from tensight_runtime.engine.recipe import recipe_for
 from tensight_runtime.engine.tensor import Tensor, wrap
 
 _new = object.__new__
@@ -137,7 +137,9 @@ def mark_inference(result: Tensor) -> None:
 
 def _refuse_inference() -> None:
     raise RuntimeError(
-        "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation "
-        "tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use "
+        "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+        "computation "
+        "tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, "
+        "or use "
         "`torch.no_grad()` instead of `torch.inference_mode()`."
     )

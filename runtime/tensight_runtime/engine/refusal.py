@@ -22,7 +22,8 @@ def no_fit(entry: Entry, args: Sequence, kwargs: dict) -> TypeError:
     got = ", ".join([_type_name(a) for a in args[skip:]] + [f"{k}={_type_name(v)}" for k, v in kwargs.items()])
     signatures = "".join(f"\n * {_signature(op, skip)}" for op in ops)
     return TypeError(
-        f"{label}() received an invalid combination of arguments - got ({got}{', ' if kwargs else ''}), but expected one of:"
+        f"{label}() received an invalid combination of arguments - got ({got}{', ' if kwargs else ''}), but expected "
+        f"one of:"
         f"{signatures}\n"
     )
 
@@ -47,7 +48,9 @@ def _fault(label: str, op: Op, args: Sequence, kwargs: dict, skip: int) -> str:
             if op.index[name] < len(args):
                 return f"{label}() got multiple values for argument '{name}'"
         missing = [p.name for p in op.params[len(args) :] if p.default is REQUIRED and p.name not in kwargs]
-        return f"{label}() missing {len(missing)} required positional arguments: " + ", ".join(f'"{m}"' for m in missing)
+        return f"{label}() missing {len(missing)} required positional arguments: " + ", ".join(
+            f'"{m}"' for m in missing
+        )
     for at, (param, value) in enumerate(zip(op.params, bound, strict=True)):
         if value is not param.default and param.kind.admits(value) is False:
             where = f" (position {at + 1 - skip})" if at < len(args) else ""
@@ -82,7 +85,13 @@ def _type_name(value: object) -> str:
         return "Parameter"
     if isinstance(value, (tuple, list)) and type(value) in (tuple, list):
         inner = ", ".join(_type_name(v) for v in value[:3])
-        return f"{type(value).__name__}" if not value else f"{type(value).__name__} of ({inner})" if type(value) is tuple else "list"
+        return (
+            f"{type(value).__name__}"
+            if not value
+            else f"{type(value).__name__} of ({inner})"
+            if type(value) is tuple
+            else "list"
+        )
     name = type(value).__name__
     if type(value).__module__ == "numpy":
         return f"numpy.{name}"

@@ -1,8 +1,8 @@
-"""torch.save and torch.load in PyTorch's own file format: real torch reads what is written here, and the other way round.
+"""torch.save and torch.load in PyTorch's own file format: real torch reads what is written here, and vice versa.
 
-A file is a ZIP archive: `data.pkl` is a pickle in which tensors are calls of `torch._utils._rebuild_tensor_v2` on storages,
-`data/<key>` are the storages' bytes.  `load` executes no pickle of unknown contents: what is not plain data or a tensor is
-refused unless `weights_only=False`.
+A file is a ZIP archive: `data.pkl` is a pickle in which tensors are calls of `torch._utils._rebuild_tensor_v2` on
+storages, `data/<key>` are the storages' bytes.  `load` executes no pickle of unknown contents: what is not plain data
+or a tensor is refused unless `weights_only=False`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tensight_runtime.spec.op import scalar_name
 _STORAGES = {f"{scalar_name(d)}Storage": d for d in ALL}
 
 
-# -- saving -------------------------------------------------------------------------------------------------------------
+# -- saving -----------------------------------------------------------------------------------------------------------
 
 
 def save(obj: object, f, pickle_module=None, pickle_protocol: int = 2, _use_new_zipfile_serialization: bool = True,
@@ -156,18 +156,20 @@ def from_bits(bits: np.ndarray) -> np.ndarray:
     return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
-# -- loading ------------------------------------------------------------------------------------------------------------
+# -- loading ----------------------------------------------------------------------------------------------------------
 
 
 def load(f, map_location=None, pickle_module=None, *, weights_only: bool | None = None, mmap: bool | None = None,
          **pickle_load_args) -> object:  # fmt: skip
-    """Read what `save` (or real torch's) wrote.  `weights_only=False` also runs the file's own constructors: trusted files only."""
+    """Read what `save` (or real torch's) wrote.  `weights_only=False` also runs the file's own constructors: trusted "
+    "files only."""
     weights_only = True if weights_only is None else weights_only
     try:
         archive = zipfile.ZipFile(f)
     except zipfile.BadZipFile:
         raise NotImplementedError(
-            "tensight_runtime reads PyTorch's ZIP format only (torch.save of version 1.6 and later); this file is not in it"
+            "tensight_runtime reads PyTorch's ZIP format only (torch.save of version 1.6 and later); this file is not "
+            "in it"
         ) from None
     with archive:
         names = archive.namelist()
@@ -223,11 +225,16 @@ class _Unpickler(pickle.Unpickler):
             return _StorageType(_STORAGES[name])
         if self.weights_only:
             raise pickle.UnpicklingError(
-                "Weights only load failed. In PyTorch 2.6, we changed the default value of the `weights_only` argument in "
-                "`torch.load` from `False` to `True`. Re-running `torch.load` with `weights_only` set to `False` will likely "
-                "succeed, but it can result in arbitrary code execution. Do it only if you got the file from a trusted source.\n"
-                f"WeightsUnpickler error: Unsupported global: GLOBAL {path} was not an allowed global by default. Please use "
-                f"`torch.serialization.add_safe_globals([{name}])` to allowlist this global if you trust this class/function."
+                "Weights only load failed. In PyTorch 2.6, we changed the default value of the `weights_only` argument "
+                "in "
+                "`torch.load` from `False` to `True`. Re-running `torch.load` with `weights_only` set to `False` will "
+                "likely "
+                "succeed, but it can result in arbitrary code execution. Do it only if you got the file from a trusted "
+                "source.\n"
+                f"WeightsUnpickler error: Unsupported global: GLOBAL {path} was not an allowed global by default. "
+                f"Please use "
+                f"`torch.serialization.add_safe_globals([{name}])` to allowlist this global if you trust this "
+                f"class/function."
             )
         if module == "torch" or module.startswith("torch."):
             module = "tensight_runtime" + module[len("torch") :]
@@ -243,8 +250,8 @@ class _StorageType:
         self.dtype = dtype
 
 
-def _rebuild_tensor(storage: tuple, offset: int, size: tuple, stride: tuple, requires_grad: bool = False, hooks: object = None,
-                    metadata: object = None) -> Tensor:  # fmt: skip
+def _rebuild_tensor(storage: tuple, offset: int, size: tuple, stride: tuple, requires_grad: bool = False,
+                    hooks: object = None, metadata: object = None) -> Tensor:  # fmt: skip
     array, dtype, device = storage
     width = array.itemsize
     if min((offset, *size, *stride), default=0) < 0:
@@ -272,9 +279,11 @@ def _rebuild_device(type: str, index: int | None = None) -> Device:
 
 _ALLOWED: dict[str, object] = {
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor, "torch._utils._rebuild_tensor": _rebuild_tensor,
-    "torch._utils._rebuild_parameter": _rebuild_parameter, "torch._utils._rebuild_parameter_with_state": _rebuild_parameter,
+    "torch._utils._rebuild_parameter": _rebuild_parameter,
+    "torch._utils._rebuild_parameter_with_state": _rebuild_parameter,
     "torch.Size": Size, "torch.device": _rebuild_device, "collections.OrderedDict": OrderedDict,
-    "collections.Counter": Counter, "collections.defaultdict": defaultdict, "builtins.set": set, "builtins.frozenset": frozenset,
+    "collections.Counter": Counter, "collections.defaultdict": defaultdict, "builtins.set": set,
+    "builtins.frozenset": frozenset,
     "builtins.complex": complex, "builtins.bytearray": bytearray, "builtins.slice": slice, "builtins.range": range,
     "builtins.list": list, "builtins.dict": dict, "builtins.int": int, "builtins.float": float, "builtins.str": str,
     "_codecs.encode": lambda text, encoding="utf-8": text.encode(encoding),
@@ -303,8 +312,10 @@ def _placement(map_location: object) -> Callable[[str], Device]:
         device = parse_device(location)
         if device.type == "cuda" and arrays.cupy_or_none() is None:
             raise RuntimeError(
-                "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are running on "
-                "a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your storages to the CPU."
+                "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are "
+                "running on "
+                "a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your storages "
+                "to the CPU."
             )
         return device.of_tensor()
 

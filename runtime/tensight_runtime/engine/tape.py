@@ -1,6 +1,6 @@
 """Backward: gradients walk the graph from results to leaves.
 
-Nodes run in the reverse order of their making, which is a topological order, so no pass over the graph is needed before.
+Nodes run in the reverse order of their making, which is a topological order, so no pass over the graph comes first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from tensight_runtime.spec.op import scalar_name
 __all__ = ["accumulate", "backward", "cpp_name", "grad", "scalar_name"]
 
 
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None) -> None:
+def backward(
+    tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None
+) -> None:
     """Add the gradients of `tensors` to the `grad` of the leaves (or of `inputs`)."""
     tensors = _sequence(tensors)
     if not tensors:
@@ -53,12 +55,12 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     if allow_unused is None:
         allow_unused = materialize_grads
     elif materialize_grads and not allow_unused:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     outputs, inputs = _sequence(outputs), _sequence(inputs)
     if not inputs:
-        raise RuntimeError(
-            "`inputs` argument to `grad()` cannot be empty."
-        )
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     if is_grads_batched:
         return _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
     grads = _output_grads(outputs, grad_outputs)
@@ -72,7 +74,8 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
         for k, value in enumerate(found):
             if value is None:
                 raise RuntimeError(
-                    f"The differentiated Tensor at index {k} appears to not have been used in the graph. Set allow_unused=True "
+                    f"The differentiated Tensor at index {k} appears to not have been used in the graph. Set "
+                    f"allow_unused=True "
                     "if this is the desired behavior."
                 )
     if materialize_grads:
@@ -83,7 +86,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
 def walk(roots: list[tuple[Edge, Tensor]], keep: bool, create: bool, inputs: Sequence[Tensor] | None = None) -> list:
     """Send the gradients of `roots` through the graph.
 
-    Without `inputs` they end in the leaves' `grad`; with them, those that reach the inputs are returned, None for others.
+    Without `inputs` they end in the leaves' `grad`; with them, those that reach the inputs are returned, else None.
     """
     walker = _Walk(keep, create)
     if inputs is not None:
@@ -119,7 +122,9 @@ class _Walk:
         if type(edge) is tuple:
             node, nr = edge
         elif isinstance(edge, Tensor):
-            have = self.leaves.pop(edge, None)  # put back at the end: leaves are finished in the order they become ready
+            have = self.leaves.pop(
+                edge, None
+            )  # put back at the end: leaves are finished in the order they become ready
             self.leaves[edge] = g if have is None else self.total(edge, have, g)
             return
         else:
@@ -259,7 +264,8 @@ def run_hooks(hooks: dict, g: Tensor) -> Tensor:
 
 
 def _unshared(g: Tensor) -> bool:
-    """Whether nobody else holds this gradient, so that a leaf may keep it.  (Caller's variable, argument, the count's own.)"""
+    """Whether nobody else holds this gradient, so that a leaf may keep it.  (Caller's variable, argument, the count's "
+    "own.)"""
     array = g._array
     return (
         isinstance(array, np.ndarray) and sys.getrefcount(g) <= 3 and sys.getrefcount(array) <= 3
@@ -328,11 +334,13 @@ def _output_grads(tensors: Sequence[Tensor], grads: object) -> list[Tensor]:
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         elif g.shape != tensor.shape:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{k}] has a shape of {g.shape} and output[{k}] has a shape of {tensor.shape}."
+                f"Mismatch in shape: grad_output[{k}] has a shape of {g.shape} and output[{k}] has a shape of "
+                f"{tensor.shape}."
             )
         elif (g.dtype.category == 3) != (tensor.dtype.category == 3):
             raise RuntimeError(
-                f"For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+                f"For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in "
+                f"dtype: "
                 f"grad_output[{k}] has a dtype of {g.dtype} and output[{k}] has a dtype of {tensor.dtype}."
             )
         elif g._meta is not tensor._meta:
@@ -356,9 +364,11 @@ def _sequence(value: object) -> tuple:
     return (value,) if isinstance(value, Tensor) else tuple(value) if value is not None else ()
 
 
-_CPP_NAMES = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int", "int16": "short", "int8": "signed char",
-              "uint8": "unsigned char", "bool": "bool", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
-              "complex64": "c10::complex<float>", "complex128": "c10::complex<double>"}  # fmt: skip
+_CPP_NAMES = {
+    "float32": "float", "float64": "double", "int64": "long int", "int32": "int", "int16": "short",
+    "int8": "signed char", "uint8": "unsigned char", "bool": "bool", "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+}  # fmt: skip
 
 
 def cpp_name(dtype) -> str:

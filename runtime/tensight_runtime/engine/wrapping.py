@@ -23,7 +23,9 @@ def alias_of(plan: Plan, values: list) -> str:
         facts = facts_of(plan.op, values)
         for at, contiguous in zip(plan.singles, key, strict=True):
             meta = values[at]._meta
-            facts[at] = Fact(meta.dtype, meta.fact.dims, meta.device, values[at].requires_grad, values[at].is_leaf, contiguous)
+            facts[at] = Fact(
+                meta.dtype, meta.fact.dims, meta.device, values[at].requires_grad, values[at].is_leaf, contiguous
+            )
         found = plan.alias_of(facts)
         plan.aliases[key] = found
     return found

@@ -18,7 +18,7 @@ FAMILIES: Final = (
     "pointwise_combine", "pointwise_logic", "complex_numbers", "pointwise_special", "activation",
     "activation_learned", "comparison", "reduction", "reduction_extremes", "reduction_ranks", "reduction_moments",
     "reduction_norms", "reduction_scans", "reduction_counts", "softmax", "normalization", "normalization_last", "dropout", "loss",
-    "loss_more", "loss_classes", "loss_pairs", "view", "expanding", "permuting", "slicing", "splitting", "sectioning", "arranging",
+    "loss_more", "loss_classes", "loss_pairs", "loss_ctc", "view", "expanding", "permuting", "slicing", "splitting", "sectioning", "arranging",
     "indexing", "gathering", "scattering", "placing", "overwriting", "joining", "grids", "sorting", "linalg", "linalg_add",
     "linalg_products", "linalg_solve", "linalg_triangular", "linalg_spectral", "linalg_functions", "einsum",
     "convolution", "unfolding", "pooling", "adaptive", "padding", "resize", "grid_sampling", "attention", "embedding",

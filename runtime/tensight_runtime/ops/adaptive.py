@@ -59,6 +59,8 @@ def adaptive_average(n: int, x: Kind, accepts, rejects) -> Op:
     def kernel(xp, input: x, output_size: SizesWithNone):
         """The mean of each of output_size cells that cover the spatial dims; None keeps a dim."""
         y = input
+        if all(count == 1 for _, _, count in _targets(input.shape, output_size, n)):
+            return _overall_mean(xp, input, n)
         for axis, size, count in _targets(input.shape, output_size, n):
             if count == 1:
                 y = y.mean(axis=axis, keepdims=True)
@@ -75,6 +77,12 @@ def adaptive_average(n: int, x: Kind, accepts, rejects) -> Op:
         return adaptive_avg_input(g, tuple(input_shape[len(input_shape) - n :]))
 
     return pool
+
+
+def _overall_mean(xp, x, n: int):
+    """The mean over the last n dims, as a product with a vector: faster than a reduction over short rows."""
+    lead, area = x.shape[: x.ndim - n], _area(x.shape[x.ndim - n :])
+    return xp.matmul(x.reshape(_area(lead), area), xp.full(area, 1 / area, dtype=x.dtype)).reshape(*lead, *(1,) * n)
 
 
 adaptive_avg_pool1d = adaptive_average(

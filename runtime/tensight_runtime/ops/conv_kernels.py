@@ -1,4 +1,4 @@
-"""Kernels of convolutions: windows by strides, one copy, one product of matrices.  No operators here.
+"""Kernels of convolutions: windows by strides, a copy of a few samples at a time, a product of matrices.  No operators here.
 
 Arrays are batched, (N, C, *spatial); weights are (out, C/groups, *kernel).
 """
@@ -35,78 +35,107 @@ class Geometry:
             for size, c, k, s, lo, d in zip(spatial, count, self.kernel, self.stride, self.left, self.dilation, strict=True)
         )
 
+    def full(self, spatial, pads):
+        """The padded size; a negative right side cuts what no window meets."""
+        return tuple(s + lo + max(hi, 0) for s, (lo, hi) in zip(spatial, pads, strict=True))
+
+    def mirrored(self, spatial, count):
+        """The convolution of `spatial` gradients that gives `count` inputs; for strides of 1."""
+        left = tuple(d * (k - 1) - lo for k, lo, d in zip(self.kernel, self.left, self.dilation, strict=True))
+        found = Geometry(self.kernel, self.stride, left, self.dilation, self.groups)
+        found.right = tuple(hi for _, hi in found.pads(spatial, count))
+        return found
+
     @property
     def pointwise(self) -> bool:
         return all(k == 1 for k in self.kernel) and all(s == 1 for s in self.stride) and not any(self.left)
 
 
-def columns(xp, x, geometry: Geometry, count, samples_last: bool = False):
-    """Windows of (N, C, *spatial) as (N, groups, C/groups * kernel, count); `samples_last`: (groups, ..., N * count)."""
+BUDGET = 1 << 20  # bytes of windows that are copied at a time: they stay in a core's second-level cache
+
+
+def at_a_time(xp, bytes_each: int, count: int, budget: int = BUDGET) -> int:
+    """How many samples to work on together; all of them on a GPU."""
+    return max(count, 1) if xp.__name__ != "numpy" else max(1, min(count, budget // max(bytes_each, 1)))
+
+
+def columns(xp, x, geometry: Geometry, count):
+    """Yields (samples, their windows as (some, groups, C/groups * kernel, area)); the array is reused."""
     n, c = x.shape[:2]
     groups, k, area = geometry.groups, _product(geometry.kernel), _product(count)
     if geometry.pointwise:
-        cols = x.reshape(n, groups, c // groups, area)
-        return cols.transpose(1, 2, 0, 3).reshape(groups, c // groups, n * area) if samples_last else cols
+        yield slice(0, n), x.reshape(n, groups, c // groups, area)
+        return
     x = padded(xp, x, geometry.pads(x.shape[2:], count))
     view = windows(xp, x, geometry.kernel, geometry.stride, geometry.dilation, count)
-    if samples_last:
-        view = view.transpose(1, *range(2, 2 + len(count)), 0, *range(2 + len(count), view.ndim))
-        return view.reshape(groups, c // groups * k, n * area)
-    return view.reshape(n, groups, c // groups * k, area)
+    some = at_a_time(xp, c * k * area * x.itemsize, n)
+    buffer = xp.empty((some, c, *geometry.kernel, *count), dtype=x.dtype)
+    for start in range(0, n, some):
+        part = buffer[: min(some, n - start)]
+        part[...] = view[start : start + some]
+        yield slice(start, start + some), part.reshape(part.shape[0], groups, c // groups * k, area)
 
 
 def convolve(xp, x, w, geometry: Geometry):
     """(N, C, *spatial) with (out, C/groups, *kernel)."""
-    count, groups = geometry.count(x.shape[2:]), geometry.groups
+    count, groups, out = geometry.count(x.shape[2:]), geometry.groups, w.shape[0]
     if w.dtype.char == "e":
         return convolve(xp, x.astype("float32"), w.astype("float32"), geometry).astype("float16")
-    if groups > 1 and w.shape[1] == 1 and w.shape[0] == groups:
-        return _depthwise(xp, x, w, geometry, count)
-    cols = columns(xp, x, geometry, count)
-    y = xp.matmul(w.reshape(groups, w.shape[0] // groups, -1), cols)
-    return y.reshape(x.shape[0], w.shape[0], *count)
-
-
-def _depthwise(xp, x, w, geometry: Geometry, count):
-    """One filter per channel: a sum of shifted inputs."""
-    x = padded(xp, x, geometry.pads(x.shape[2:], count))
-    spatial, y, part = (1,) * len(count), None, None
-    for index, where in taps(geometry.kernel, geometry.stride, geometry.dilation, count):
-        factor = w[(slice(None), 0, *index)].reshape(-1, *spatial)
-        if y is None:
-            y = x[(..., *where)] * factor
-            part = xp.empty_like(y)
-        else:
-            xp.multiply(x[(..., *where)], factor, out=part)
-            y += part
-    return y
+    y = xp.empty((x.shape[0], groups, out // groups, _product(count)), dtype=xp.result_type(x, w))
+    rows = w.reshape(groups, out // groups, -1)
+    for samples, cols in columns(xp, x, geometry, count):
+        xp.matmul(rows, cols, out=y[samples])
+    return y.reshape(x.shape[0], out, *count)
 
 
 def input_gradient(xp, g, w, geometry: Geometry, spatial):
     """What reaches each input element from (N, out, *count); the convolution's adjoint in its input."""
-    n, groups, count = g.shape[0], geometry.groups, g.shape[2:]
+    n, groups, out, count = g.shape[0], geometry.groups, g.shape[1], g.shape[2:]
     if w.dtype.char == "e":
         return input_gradient(xp, g.astype("float32"), w.astype("float32"), geometry, spatial).astype("float16")
     channels, area = w.shape[1] * groups, _product(count)
-    columns_of_g = g.reshape(n, groups, g.shape[1] // groups, area)
-    cols = xp.matmul(w.reshape(groups, w.shape[0] // groups, -1).transpose(0, 2, 1), columns_of_g)
+    if all(s == 1 for s in geometry.stride) and not geometry.pointwise and out <= 2 * channels:
+        return convolve(xp, g, flipped(xp, w, groups), geometry.mirrored(count, spatial))
+    rows = w.reshape(groups, out // groups, -1).swapaxes(1, 2)
+    g = g.reshape(n, groups, out // groups, area)
     if geometry.pointwise:
-        return cols.reshape(n, channels, *spatial)
-    return gathered(xp, cols.reshape(n, channels, *geometry.kernel, *count), geometry, spatial)
+        return xp.matmul(rows, g).reshape(n, channels, *spatial)
+    pads = geometry.pads(spatial, count)
+    total = xp.zeros((n, channels, *geometry.full(spatial, pads)), dtype=g.dtype)
+    some = at_a_time(xp, rows.shape[0] * rows.shape[1] * area * g.itemsize, n)
+    for start in range(0, n, some):
+        cols = xp.matmul(rows, g[start : start + some])
+        add_windows(total[start : start + some], cols.reshape(-1, channels, *geometry.kernel, *count), geometry)
+    return inside(xp, total, spatial, pads)
+
+
+def flipped(xp, w, groups: int):
+    """(out, C/groups, *kernel) as (C, out/groups, *kernel) with the kernel turned around: the weight of the adjoint."""
+    turned = w[(slice(None), slice(None), *(slice(None, None, -1),) * (w.ndim - 2))]
+    turned = turned.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
+    return xp.ascontiguousarray(turned.reshape(groups * w.shape[1], w.shape[0] // groups, *w.shape[2:]))
+
+
+def add_windows(total, cols, geometry: Geometry) -> None:
+    """Add the windows (N, C, *kernel, *count) to the padded images they were taken from."""
+    count = cols.shape[2 + len(geometry.kernel) :]
+    for index, where in taps(geometry.kernel, geometry.stride, geometry.dilation, count):
+        total[(..., *where)] += cols[(slice(None), slice(None), *index)]
+
+
+def inside(xp, total, spatial, pads):
+    """Padded images without their padding."""
+    where = tuple(slice(lo, lo + s) for s, (lo, _) in zip(spatial, pads, strict=True))
+    result = total[(..., *where)]
+    return result if result.shape == total.shape else xp.ascontiguousarray(result)
 
 
 def gathered(xp, cols, geometry: Geometry, spatial):
-    """Sum the windows (N, C, *kernel, *count) back into (N, C, *spatial): the adjoint of `columns`."""
-    dims = len(spatial)
-    count = cols.shape[2 + dims :]
-    pads = geometry.pads(spatial, count)
-    full = tuple(s + lo + max(hi, 0) for s, (lo, hi) in zip(spatial, pads, strict=True))
-    total = xp.zeros((*cols.shape[:2], *full), dtype=cols.dtype)
-    for index, where in taps(geometry.kernel, geometry.stride, geometry.dilation, count):
-        total[(..., *where)] += cols[(slice(None), slice(None), *index)]
-    inside = tuple(slice(lo, lo + s) for s, (lo, _) in zip(spatial, pads, strict=True))
-    result = total[(..., *inside)]
-    return result if result.shape == total.shape else xp.ascontiguousarray(result)
+    """Sum the windows (N, C, *kernel, *count) back into (N, C, *spatial)."""
+    pads = geometry.pads(spatial, cols.shape[2 + len(spatial) :])
+    total = xp.zeros((*cols.shape[:2], *geometry.full(spatial, pads)), dtype=cols.dtype)
+    add_windows(total, cols, geometry)
+    return inside(xp, total, spatial, pads)
 
 
 def weight_gradient(xp, g, x, geometry: Geometry):
@@ -114,16 +143,15 @@ def weight_gradient(xp, g, x, geometry: Geometry):
     groups, count, out = geometry.groups, g.shape[2:], g.shape[1]
     if g.dtype.char == "e":
         return weight_gradient(xp, g.astype("float32"), x.astype("float32"), geometry).astype("float16")
-    n, per_group = x.shape[0], x.shape[1] // groups
-    area, width = _product(count), per_group * _product(geometry.kernel)
-    rows = g.reshape(n, groups, out // groups, area)
-    if n * width * out // groups <= 1 << 16:  # small weights: one product per sample, then the sum
-        cols = columns(xp, x, geometry, count)
-        w = xp.matmul(rows, cols.swapaxes(-1, -2)).sum(axis=0)
-    else:
-        cols = columns(xp, x, geometry, count, samples_last=True)
-        w = xp.matmul(rows.transpose(1, 2, 0, 3).reshape(groups, out // groups, n * area), cols.swapaxes(-1, -2))
-    return w.reshape(out, per_group, *geometry.kernel)
+    width = x.shape[1] // groups * _product(geometry.kernel)
+    rows = g.reshape(x.shape[0], groups, out // groups, _product(count)).swapaxes(-1, -2)
+    w = xp.zeros((groups, width, out // groups), dtype=g.dtype)
+    for samples, cols in columns(xp, x, geometry, count):
+        part = rows[samples]
+        some = at_a_time(xp, w.nbytes, cols.shape[0], 1 << 22)
+        for start in range(0, cols.shape[0], some):  # products of many samples at once may be larger than the windows
+            w += xp.matmul(cols[start : start + some], part[start : start + some]).sum(axis=0)
+    return w.swapaxes(1, 2).reshape(out, x.shape[1] // groups, *geometry.kernel)
 
 
 def _product(numbers) -> int:

@@ -5,7 +5,7 @@ differentiation, so derivatives of any order are written with these three operat
 pages of torch.nn.Conv2d and torch.nn.ConvTranspose2d.
 """
 
-from tensight_runtime.ops.conv_kernels import Geometry, columns, convolve, gathered, input_gradient, weight_gradient
+from tensight_runtime.ops.conv_kernels import Geometry, convolve, input_gradient, weight_gradient
 from tensight_runtime.ops.linalg import conj, cpp_name, same_dtype
 from tensight_runtime.ops.windows import listed, not_negative, spread, window_count
 from tensight_runtime.spec import promote

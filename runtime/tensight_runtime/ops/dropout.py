@@ -167,8 +167,9 @@ def feature_dims(ranks, message):
 
 NO_CHANNELS = "Feature dropout requires at least 2 dimensions in the input"
 NOT_1D = (
-    "dropout1d: Expected 2D or 3D input, but received a {}D input. Note that dropout1d exists to provide channel-wise dropout on "
-    "inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension (i.e. 2D or 3D inputs)."
+    "dropout1d: Expected 2D or 3D input, but received a {}D input. Note that dropout1d exists to provide channel-wise "
+    "dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension (i.e. 2D or 3D "
+    "inputs)."
 )
 
 

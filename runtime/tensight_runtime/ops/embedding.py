@@ -113,8 +113,15 @@ def summed_by_index(xp, rows, index, count: int):
     order = index.argsort(kind="stable")
     index = index[order]
     starts = xp.flatnonzero(xp.concatenate([xp.ones(1, dtype=bool), index[1:] != index[:-1]])) if index.size else index
-    if index.size:
-        total[index[starts]] = xp.add.reduceat(rows[order], starts, axis=0)
+    counts = xp.diff(xp.append(starts, index.size))
+    for turn in range(8):  # the first row of every index, then the second ...
+        if not starts.size:
+            return total
+        taken = order[starts + turn]
+        total[index[starts]] += rows[taken]
+        starts, counts = starts[counts > turn + 1], counts[counts > turn + 1]
+    for start, length in zip(starts.tolist(), counts.tolist(), strict=True):  # few rows that many share
+        total[index[start]] += rows[order[start + 8 : start + length]].sum(axis=0)
     return total
 
 

@@ -61,7 +61,7 @@ def expanded_fact(input, size):
     if strides is not None:
         extra = len(dims) - len(shape)
         strides = [0] * extra + [
-            stride if eq(old, new) is True else 0 if eq(new, 1) is False and eq(old, 1) is True else UNKNOWN
+            stride if eq(old, new) is True else 0 if eq(old, 1) is True else UNKNOWN
             for old, new, stride in zip(shape, dims[extra:], strides, strict=True)
         ]
     return viewed(input, dims, strides)
@@ -69,6 +69,7 @@ def expanded_fact(input, size):
 
 def _expanded_array(xp, input, dims):
     extra = len(dims) - input.ndim
+    dims = (*dims[:extra], *[old if new == -1 else new for old, new in zip(input.shape, dims[extra:], strict=True)])
     strides = [s if new == old else 0 for old, new, s in zip(input.shape, dims[extra:], input.strides, strict=True)]
     return strided(xp, input, dims, (*[0] * extra, *strides))
 
@@ -84,7 +85,7 @@ def _expanded_array(xp, input, dims):
 )  # fmt: skip
 def expand(xp, input: Tensor, size: Size):
     """Dims of size 1 repeated without copying, new dims in front; -1 keeps a size."""
-    return _expanded_array(xp, input, expanded(input.shape, numbers(size)))
+    return _expanded_array(xp, input, numbers(size))
 
 
 @expand.rule
@@ -105,7 +106,7 @@ def _(g):
 )  # fmt: skip
 def broadcast_to(xp, input: Tensor, size: Size):
     """`input.expand(size)`."""
-    return _expanded_array(xp, input, expanded(input.shape, numbers(size)))
+    return _expanded_array(xp, input, numbers(size))
 
 
 @broadcast_to.rule

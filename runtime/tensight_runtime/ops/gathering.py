@@ -30,10 +30,9 @@ def as_vector(shape):
 
 def bounded(xp, index, size: int, message: str, error=RuntimeError, low: int = 0):
     """Check an index array's values; `{}` in the message is the first one that is not in [low, size)."""
-    if index.size:
+    if index.size and (int(index.max()) >= size or int(index.min()) < low):
         wrong = (index < low) | (index >= size)
-        if bool(xp.any(wrong)):
-            raise error(message.format(int(index[wrong].ravel()[0])))
+        raise error(message.format(int(index[wrong].reshape(-1)[0])))
     return index
 
 
@@ -68,7 +67,14 @@ def gather_array(xp, input, dim: int, index):
     at = axis(dim, array.ndim)
     size = array.shape[at]
     bounded(xp, picks, size, f"index {{}} is out of bounds for dimension {at} with size {size}")
-    return xp.take_along_axis(leading(array, picks.shape, at), picks, at).reshape(index.shape)
+    return array[places(xp, picks, at)].reshape(index.shape)
+
+
+def places(xp, picks, at: int) -> tuple:
+    """An index for all dims: `picks` at dim `at`, every place of its own in the others."""
+    ndim = picks.ndim
+    grids = [xp.arange(n).reshape((-1,) + (1,) * (ndim - 1 - d)) for d, n in enumerate(picks.shape)]
+    return tuple(picks if d == at else grid for d, grid in enumerate(grids))
 
 
 @op(

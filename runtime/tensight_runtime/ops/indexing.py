@@ -65,7 +65,7 @@ def picked(xp, view, advanced):
     """The elements an advanced index picks, in torch's words if there is no such element."""
     try:
         *before, last = advanced
-        if last.dtype.kind != "b" and all(isinstance(entry, slice) for entry in before):
+        if last.dtype.kind != "b" and view.size and all(isinstance(entry, slice) for entry in before):
             return xp.take(view, last, axis=len(before))  # one tensor: faster, and row-major
         return xp.ascontiguousarray(view[advanced])
     except IndexError as error:
@@ -74,12 +74,19 @@ def picked(xp, view, advanced):
 
 def in_torchs_words(error: IndexError, advanced) -> IndexError:
     """ "index 7 is out of bounds for axis 1 with size 5": torch counts the tensors, not the dims."""
+    if "could not be broadcast" in str(error):
+        shapes = [list(where.shape) for e in advanced if not isinstance(e, slice) for where in (e.nonzero() if e.dtype == bool else (e,))]
+        return IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {', '.join(map(str, shapes))}")
     found = re.search(r"index (-?\d+) is out of bounds for axis (\d+) with size (\d+)", str(error))
-    if found is None:
-        return error
-    index, dim, size = map(int, found.groups())
-    number = sum(not isinstance(entry, slice) for entry in advanced[:dim])
-    return IndexError(f"index {index} is out of bounds for dimension {number} with size {size}")
+    if found is None or found[3] == "0":
+        return IndexError("index is out of bounds for dimension with size 0")
+    before, number = 0, 0
+    for entry in advanced:
+        if before >= int(found[2]):
+            break
+        taken = 1 if isinstance(entry, slice) or entry.dtype != bool else entry.ndim
+        before, number = before + taken, number + (0 if isinstance(entry, slice) else taken)
+    return IndexError(f"index {found[1]} is out of bounds for dimension {number} with size {found[3]}")
 
 
 def indexed(input: Fact, index) -> Fact:
@@ -165,9 +172,8 @@ def setitem(xp, input: Tensor, index: Index, value: TensorOrNum):
 
 
 def _assign(view, where, value):
-    extra = getattr(value, "ndim", 0) - view.ndim
-    if extra > 0 and where is ...:
-        value = value.reshape(value.shape[extra:])
+    while getattr(value, "ndim", 0) and value.shape[0] == 1:
+        value = value.reshape(value.shape[1:])
     try:
         view[where] = value
     except ValueError:  # sizes that only the values of a mask tell
@@ -214,10 +220,10 @@ def check_value(input: Fact, index, value) -> None:
     message = "shape mismatch: value tensor of shape {} cannot be broadcast to indexing result of shape {}"
     if len(shape) > len(target):
         for size in shape[: len(shape) - len(target)]:
-            require(eq(size, 1), message, fact.shape, target)
+            require(eq(size, 1), message, shape, target)
     for have, want in zip(reversed(shape), reversed(target), strict=False):
         if eq(have, 1) is False:
-            require(eq(have, want) if want is not UNKNOWN else True, message, fact.shape, target)
+            require(eq(have, want) if want is not UNKNOWN else True, message, shape, target)
 
 
 @setitem.vjp("input")

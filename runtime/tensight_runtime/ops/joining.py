@@ -1,5 +1,6 @@
 """Several tensors made one: cat, stack, hstack, vstack, block_diag and their kin."""
 
+from tensight_runtime.ops.slicing import along
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq
 from tensight_runtime.spec.fact import Fact
@@ -124,7 +125,8 @@ def _stack_dims(tensors, dim):
 )  # fmt: skip
 def stack(xp, tensors: Tensors, dim: Int = 0):
     """Tensors of one shape side by side along a new dim."""
-    return xp.stack(tensors, int(dim))
+    at = axis(int(dim), tensors[0].ndim + 1)
+    return xp.concatenate([t[along(at, None)] for t in tensors], at)
 
 
 @stack.vjp("tensors")

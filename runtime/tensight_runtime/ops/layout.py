@@ -1,15 +1,14 @@
 """How a view lies in memory: the strides of a result, as far as they follow from those of its input.
 
-`Fact.contiguous` is True (row-major, the usual case), None (nothing known), or the strides themselves, a tuple of sizes
-that is not known to be row-major.  So a transposed tensor remembers its strides and `view` can refuse in torch's words.
-This file declares no operators.
+`Fact.contiguous` is True (row-major, the usual case), None (nothing known) or False; the False of this file, `Apart`, holds
+the strides.  So a transposed tensor remembers how it lies, and `view` can refuse in torch's words.  No operators here.
 """
 
-from tensight_runtime.spec.cond import divides, eq, ge, le, lt
+from tensight_runtime.spec.cond import decide, divides, eq, ge, le, lt, ne
 from tensight_runtime.spec.fact import Fact
 from tensight_runtime.spec.kind import TensorLike, UnknownLike
 from tensight_runtime.spec.require import RankUnknown, Refused, require
-from tensight_runtime.spec.size import UNKNOWN, Expr, Unknown, lower, product, smax, smin
+from tensight_runtime.spec.size import UNKNOWN, Expr, Unknown, as_size, floor_div, lower, product, smax, smin
 
 
 def integer(value):
@@ -60,15 +59,38 @@ def row_major(dims) -> tuple:
     return tuple(reversed(strides))
 
 
+class Apart(int):
+    """False, with a memory: `Fact.contiguous` of a tensor that is surely not contiguous and whose strides are known numbers."""
+
+    strides: tuple[int, ...]
+
+    def __new__(cls, strides):
+        made = super().__new__(cls, 0)
+        made.strides = tuple(strides)
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return self.strides == other.strides if isinstance(other, Apart) else other is False
+
+    __hash__ = int.__hash__
+
+    def __getnewargs__(self):
+        return (self.strides,)
+
+    def __repr__(self) -> str:
+        return f"Apart({self.strides})"
+
+
 def strides_of(fact: Fact) -> tuple | None:
     """The strides in elements, None if they are not known."""
     if fact.contiguous is True:
         return row_major(fact.shape)
-    return fact.contiguous if isinstance(fact.contiguous, tuple) else None
+    known = isinstance(fact.contiguous, Apart) and len(fact.contiguous.strides) == len(fact.shape)
+    return fact.contiguous.strides if known else None
 
 
-def arranged(dims, strides) -> bool | tuple | None:
-    """`Fact.contiguous` for these strides: True where they are provably row-major."""
+def arranged(dims, strides) -> bool | Apart | None:
+    """`Fact.contiguous` for these strides: True where they are provably row-major, `Apart` where they are provably not."""
     if strides is None:
         return None
     if any(type(size) is int and size == 0 for size in dims):
@@ -78,9 +100,13 @@ def arranged(dims, strides) -> bool | tuple | None:
         if type(size) is int and size == 1:
             continue
         if eq(stride, step) is not True:
-            return tuple(strides)
+            return Apart(strides) if numeric(dims, strides) else None
         step = step * size
     return True
+
+
+def numeric(*groups) -> bool:
+    return all(type(number) is int for group in groups for number in group)
 
 
 def viewed(input: Fact, dims, strides=None, dtype=...) -> Fact:
@@ -110,16 +136,25 @@ def filled(size: tuple, numel) -> tuple:
         whole = len(open_) == 1 and ge(rest, 1) is True and numel is not UNKNOWN
         if whole:
             require(divides(rest, numel), message, size, numel)
-        return tuple(numel // rest if whole else UNKNOWN if i in open_ else s for i, s in enumerate(size))
+        return tuple((numel // rest if whole else UNKNOWN) if i in open_ else s for i, s in enumerate(size))
     at = holes[0]
     rest = product(size[:at] + size[at + 1 :])
-    if type(rest) is int and rest == 0 and type(numel) is int and numel == 0:
-        raise Refused(
-            f"cannot reshape tensor of 0 elements into shape [{', '.join(map(str, size))}] because the unspecified dimension "
-            "size -1 can be any value and is ambiguous"
-        )
-    require(divides(rest, numel), message, size, numel)
-    return tuple(numel // rest if i == at else UNKNOWN if i in open_ else s for i, s in enumerate(size))
+    known = factors_above_zero(rest)
+    if decide("divides", rest, numel, known) is True or (type(rest) is int and rest == 0 and eq(numel, 0) is True):
+        require(ne(rest, 0), "cannot reshape tensor of 0 elements into shape {} because the unspecified dimension size -1 can be any "
+                "value and is ambiguous", size)  # fmt: skip
+    else:
+        require(divides(rest, numel), message, size, numel)
+    hole = floor_div(numel, rest, known)
+    return tuple(hole if i == at else UNKNOWN if i in open_ else s for i, s in enumerate(size))
+
+
+def factors_above_zero(size) -> dict:
+    """What is known of the factors of a product that is not 0: each is 1 at least."""
+    if type(size) is not Expr or len(size.terms) != 1:
+        return {}
+    ((monomial, _),) = size.terms
+    return {atom: (1, None) for atom in monomial if (lower(as_size(atom)) or 0) >= 0 and lower(as_size(atom)) is not None}
 
 
 INCOMPATIBLE = (
@@ -128,7 +163,7 @@ INCOMPATIBLE = (
 )
 
 
-def regrouped(input: Fact, dims) -> bool | tuple | None:
+def regrouped(input: Fact, dims) -> bool | Apart | None:
     """The layout of `input` seen with other dims of as many elements: False if no view can show them, None if unsure.
 
     Dims that lie one in the other in memory form a group; a view may split and merge within a group only.
@@ -141,7 +176,7 @@ def regrouped(input: Fact, dims) -> bool | tuple | None:
     shape = input.shape
     result = [UNKNOWN] * len(dims)
     at = len(dims) - 1
-    certain = eq(product(shape), 0) is False
+    certain = numeric(shape, dims, strides) and 0 not in shape
     base, have, want = strides[-1] if strides else 1, 1, 1
     for d in reversed(range(len(shape))):
         have = have * shape[d]
@@ -191,6 +226,7 @@ def strided(xp, array, shape, strides, start: int = 0):
     """A view with these strides, in bytes, from element `start` on.  Its `base` is an array, so that the memory's owner is known."""
     owner = storage_of(array)
     if xp.__name__ == "numpy" and owner.flags.c_contiguous and owner.size:
-        return xp.ndarray(shape, array.dtype, owner, address(array) - address(owner) + start * array.itemsize, strides)
+        offset = 0 if owner is array else address(array) - address(owner)
+        return xp.ndarray(shape, array.dtype, owner, offset + start * array.itemsize, strides)
     flat = array.reshape(-1)[start:] if start else array
     return xp.lib.stride_tricks.as_strided(flat, shape, strides)

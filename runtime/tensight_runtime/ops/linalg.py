@@ -22,6 +22,9 @@ def conj(tensor):
 
 
 def scaled(tensor, number):
+    """A gradient times a factor of the forward pass."""
+    if isinstance(number, complex):
+        number = number.conjugate()
     return tensor if isinstance(number, int) and number == 1 else tensor * number
 
 

@@ -123,7 +123,7 @@ def factored(xp, A, pivot: bool = True):
     samples = xp.arange(count)
     for i in range(k):
         if pivot:
-            best = i + xp.abs(lu[:, i:, i]).argmax(axis=1)
+            best = i + _size(xp, lu[:, i:, i]).argmax(axis=1)
             pivots[:, i] = best + 1
             upper, lower = lu[samples, i].copy(), lu[samples, best].copy()
             lu[samples, best], lu[samples, i] = upper, lower
@@ -132,6 +132,11 @@ def factored(xp, A, pivot: bool = True):
         lu[:, i + 1 :, i] /= safe[:, None]
         lu[:, i + 1 :, i + 1 :] -= lu[:, i + 1 :, i, None] * lu[:, i, None, i + 1 :]
     return lu.reshape(A.shape), pivots.reshape(*A.shape[:-2], k)
+
+
+def _size(xp, x):
+    """By what LAPACK compares pivots."""
+    return xp.abs(x.real) + xp.abs(x.imag) if x.dtype.kind == "c" else xp.abs(x)
 
 
 def first_zero_pivot(xp, matrix) -> int:

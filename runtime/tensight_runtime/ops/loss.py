@@ -194,7 +194,8 @@ def smooth_l1_dims(input, target, size_average, reduce, reduction, beta):
     },
 )  # fmt: skip
 def smooth_l1_loss(
-    xp, input: Tensor, target: Tensor, size_average: OptBool = None, reduce: OptBool = None, reduction: Str = "mean", beta: Num = 1.0,
+    xp, input: Tensor, target: Tensor, size_average: OptBool = None, reduce: OptBool = None, reduction: Str = "mean",
+    beta: Num = 1.0,
 ):  # fmt: skip
     """The squared error below `beta` (halved, over beta), the absolute error above."""
     size = xp.abs(input - target)
@@ -321,9 +322,8 @@ def logits_dims(input, target, weight, pos_weight, size_average, reduce, reducti
 
     dims = loss_dims(unreduced, chosen(reduction, size_average, reduce))
     if input.dtype and target.dtype and target.dtype.category < 2 <= input.dtype.category:
-        raise Refused(
-            f"result type {scalar_name(input.dtype)} can't be cast to the desired output type {scalar_name(target.dtype)}"
-        )
+        result, wanted = scalar_name(input.dtype), scalar_name(target.dtype)
+        raise Refused(f"result type {result} can't be cast to the desired output type {wanted}")
     return dims
 
 

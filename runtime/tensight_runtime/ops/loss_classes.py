@@ -62,9 +62,8 @@ def check_weight(shape, weight, prefix=""):
     if len(shape) == 4 and not prefix:
         message, values = "weight tensor should be defined either for all or no classes", ()
     else:
-        message = (
-            prefix
-            + "weight tensor should be defined either for all {} classes or no classes but got weight tensor of shape: {}"
+        message = prefix + (
+            "weight tensor should be defined either for all {} classes or no classes but got weight tensor of shape: {}"
         )
         values = classes, weight.dims
     require(len(weight.dims) == 1, message, *values)
@@ -102,10 +101,10 @@ def nll_dims(input, target, weight, size_average, reduce, reduction):
     },
 )  # fmt: skip
 def nll_loss(
-    xp, input: Tensor("N C", "C", "N C H W"), target: Tensor, weight: OptTensor("C") = None, size_average: OptBool = None,
-    ignore_index: Int = -100, reduce: OptBool = None, reduction: Str = "mean",
+    xp, input: Tensor("N C", "C", "N C H W"), target: Tensor, weight: OptTensor("C") = None,
+    size_average: OptBool = None, ignore_index: Int = -100, reduce: OptBool = None, reduction: Str = "mean",
 ):  # fmt: skip
-    """Minus the log-probability (dim 1) of each target class, weighted; targets equal to `ignore_index` count nothing."""
+    """Minus the log-probability (dim 1) of each target class, weighted; a target of `ignore_index` counts nothing."""
     at = class_dim(input.ndim)
     classes = input.shape[at]
     target = target.astype("int64").reshape(input.shape[:at] + input.shape[at + 1 :])
@@ -274,8 +273,8 @@ def multi_margin_dims(input, target, p, weight, size_average, reduce, reduction)
         shape, wanted = input.shape, target.shape
         n = shape[0] if len(shape) == 2 else 1
         message = (
-            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). Expected "
-            "target size [{}], but got {}. Input has shape {}."
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch "
+            "size). Expected target size [{}], but got {}. Input has shape {}."
         )
         require(len(wanted) <= 1, message, n, wanted, shape)
         require(eq(wanted[0] if wanted else 1, n), message, n, wanted, shape)

@@ -71,7 +71,8 @@ def soft_margin_loss(
     rejects={"hinge_embedding_loss(f32[2, 4], f32[3, 4])": MISMATCH},
 )  # fmt: skip
 def hinge_embedding_loss(
-    input: Tensor, target: Tensor, margin: Num = 1.0, size_average: OptBool = None, reduce: OptBool = None, reduction: Str = "mean",
+    input: Tensor, target: Tensor, margin: Num = 1.0, size_average: OptBool = None, reduce: OptBool = None,
+    reduction: Str = "mean",
 ):  # fmt: skip
     """The input where the target is 1, max(0, margin - input) where it is -1."""
     loss = (margin - input).clamp(min=0) * (target != 1) + input * (target != -1)
@@ -89,8 +90,8 @@ def hinge_embedding_loss(
     rejects={"poisson_nll_loss(f32[2, 4], f32[3, 4])": MISMATCH},
 )  # fmt: skip
 def poisson_nll_loss(
-    input: Tensor, target: Tensor, log_input: Bool = True, full: Bool = False, size_average: OptBool = None, eps: Num = 1e-8,
-    reduce: OptBool = None, reduction: Str = "mean",
+    input: Tensor, target: Tensor, log_input: Bool = True, full: Bool = False, size_average: OptBool = None,
+    eps: Num = 1e-8, reduce: OptBool = None, reduction: Str = "mean",
 ):  # fmt: skip
     """The negative log likelihood of a count under a Poisson rate, or its logarithm; `full` adds Stirling's term."""
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()

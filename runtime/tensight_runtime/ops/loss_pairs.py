@@ -90,7 +90,8 @@ def cdist_dims(x1, x2, p):
     },
 )  # fmt: skip
 def cdist(
-    xp, x1: Tensor("... P M"), x2: Tensor("... R M"), p: Num = 2.0, compute_mode: Str = "use_mm_for_euclid_dist_if_necessary",
+    xp, x1: Tensor("... P M"), x2: Tensor("... R M"), p: Num = 2.0,
+    compute_mode: Str = "use_mm_for_euclid_dist_if_necessary",
 ):  # fmt: skip
     """The p-norm distances between each row of `x1` and each row of `x2`."""
     large = max(x1.shape[-2], x2.shape[-2]) > 25
@@ -175,8 +176,8 @@ def ranking_dims(input1, input2, target, size_average, reduce, reduction):
         shapes = input1.shape, input2.shape, target.shape
         require(
             len({len(s) for s in shapes}) == 1,
-            "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: torch.Size({}), input2: "
-            "torch.Size({}), target: torch.Size({}) ",
+            "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: torch.Size({}), "
+            "input2: torch.Size({}), target: torch.Size({}) ",
             *shapes,
         )  # fmt: skip
         return broadcast_dims(target.shape, broadcast_dims(input1.shape, input2.shape))
@@ -198,8 +199,8 @@ def ranking_dims(input1, input2, target, size_average, reduce, reduction):
     },
 )  # fmt: skip
 def margin_ranking_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: Num = 0, size_average: OptBool = None, reduce: OptBool = None,
-    reduction: Str = "mean",
+    input1: Tensor, input2: Tensor, target: Tensor, margin: Num = 0, size_average: OptBool = None,
+    reduce: OptBool = None, reduction: Str = "mean",
 ):  # fmt: skip
     """max(0, margin - target * (input1 - input2)); a target of 1 says that input1 shall be the larger one."""
     loss = (-target * (input1 - input2) + margin).clamp(min=0)
@@ -214,7 +215,8 @@ def cosine_embedding_dims(input1, input2, target, size_average, reduce, reductio
         shapes = input1.shape, input2.shape
         require(
             len(shapes[0]) == len(shapes[1]) == rank + 1,
-            f"{rank}D target tensor expects {rank + 1}D input tensors, but found inputs with sizes {{}} and {{}}.", *shapes,
+            f"{rank}D target tensor expects {rank + 1}D input tensors, but found inputs with sizes {{}} and {{}}.",
+            *shapes,
         )  # fmt: skip
         return broadcast_dims(target.shape, broadcast_dims(*shapes)[:-1])
 
@@ -236,8 +238,8 @@ def cosine_embedding_dims(input1, input2, target, size_average, reduce, reductio
     },
 )  # fmt: skip
 def cosine_embedding_loss(
-    input1: Tensor("N D", "D"), input2: Tensor("N D", "D"), target: Tensor("N", ""), margin: Num = 0, size_average: OptBool = None,
-    reduce: OptBool = None, reduction: Str = "mean",
+    input1: Tensor("N D", "D"), input2: Tensor("N D", "D"), target: Tensor("N", ""), margin: Num = 0,
+    size_average: OptBool = None, reduce: OptBool = None, reduction: Str = "mean",
 ):  # fmt: skip
     """1 - cos where the target is 1, max(0, cos - margin) where it is -1."""
     dot = (input1 * input2).sum(-1)
@@ -255,7 +257,8 @@ def triplet_dims(anchor, positive, negative, margin, size_average, reduce, reduc
         shapes = anchor.shape, positive.shape, negative.shape
         a, p, n = map(len, shapes)
         require(
-            a == p == n, "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            a == p == n,
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
             "anchor {}D, positive {}D, and negative {}D inputs", a, p, n,
         )  # fmt: skip
         return broadcast_dims(broadcast_dims(shapes[0], shapes[1])[:-1], broadcast_dims(shapes[0], shapes[2])[:-1])
@@ -279,10 +282,10 @@ def triplet_dims(anchor, positive, negative, margin, size_average, reduce, reduc
     },
 )  # fmt: skip
 def triplet_margin_loss(
-    anchor: Tensor, positive: Tensor, negative: Tensor, margin: Num = 1.0, p: Num = 2, eps: Num = 1e-6, swap: Bool = False,
-    size_average: OptBool = None, reduce: OptBool = None, reduction: Str = "mean",
+    anchor: Tensor, positive: Tensor, negative: Tensor, margin: Num = 1.0, p: Num = 2, eps: Num = 1e-6,
+    swap: Bool = False, size_average: OptBool = None, reduce: OptBool = None, reduction: Str = "mean",
 ):  # fmt: skip
-    """max(0, margin + distance to the positive - distance to the negative); `swap` may measure that from the positive."""
+    """max(0, margin + distance to the positive - distance to the negative), that from the positive if `swap`."""
     near = pairwise_distance(anchor, positive, p, eps)
     far = pairwise_distance(anchor, negative, p, eps)
     if swap:

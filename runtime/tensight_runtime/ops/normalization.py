@@ -17,7 +17,8 @@ def batch_norm_dims(input, running_mean, running_var, weight, bias, training, ep
         if shape:
             require(
                 ne(product((shape[0], *shape[2:])), 1),
-                "Expected more than 1 value per channel when training, got input size torch.Size({})", shape, error=ValueError,
+                "Expected more than 1 value per channel when training, got input size torch.Size({})", shape,
+                error=ValueError,
             )  # fmt: skip
         if isinstance(eps, (int, float)) and eps <= 0:
             raise Refused(f"batch_norm eps must be positive during training, but got {eps}", ValueError)
@@ -67,8 +68,9 @@ def _per_channel(values, ndim):
     },
 )  # fmt: skip
 def batch_norm(
-    xp, input: Tensor("N C ..."), running_mean: OptTensor("C"), running_var: OptTensor("C"), weight: OptTensor("C") = None,
-    bias: OptTensor("C") = None, training: Bool = False, momentum: Num = 0.1, eps: Num = 1e-5,
+    xp, input: Tensor("N C ..."), running_mean: OptTensor("C"), running_var: OptTensor("C"),
+    weight: OptTensor("C") = None, bias: OptTensor("C") = None, training: Bool = False,
+    momentum: Num = 0.1, eps: Num = 1e-5,
 ):  # fmt: skip
     """Each channel (dim 1) shifted and scaled by its batch's mean and variance; in evaluation, by the running ones."""
     ndim = input.ndim
@@ -92,6 +94,8 @@ def batch_norm(
 @batch_norm.vjp("input", "weight", "bias")
 def _(g, input, weight, running_mean, running_var, mean, inverse, training, eps):
     ndim = input.dim()
+    if ndim < 2:
+        return g, None, None
     dims = (0, *range(2, ndim))
     if not training:
         mean, inverse = _per_channel(running_mean, ndim), (_per_channel(running_var, ndim) + eps).rsqrt()
@@ -118,18 +122,21 @@ def group_norm_dims(input, num_groups, weight, bias):
     known(num_groups)
     groups = (shape[0] * shape[1] // num_groups, num_groups, *shape[2:])
     require(
-        ne(product((groups[0], *shape[2:])), 1), "Expected more than 1 value per channel when training, got input size {}", groups,
-        error=ValueError,
+        ne(product((groups[0], *shape[2:])), 1),
+        "Expected more than 1 value per channel when training, got input size {}", groups, error=ValueError,
     )  # fmt: skip
     require(
         divides(num_groups, shape[1]),
-        "Expected number of channels in input to be divisible by num_groups, but got input of shape {} and num_groups={}",
+        "Expected number of channels in input to be divisible by num_groups, but got input of shape {} and "
+        "num_groups={}",
         shape, num_groups,
     )  # fmt: skip
     for name, fact in (("weight", weight), ("bias", bias)):
         if fact is not None and fact.dims is not None:
-            message = "Expected {} to be a vector of size equal to the number of channels in input, but got {} of shape {} and " \
-                      "input of shape {}"  # fmt: skip
+            message = (
+                "Expected {} to be a vector of size equal to the number of channels in input, but got {} of shape {} "
+                "and input of shape {}"
+            )
             require(len(fact.dims) == 1, message, name, name, fact.dims, shape)
             require(eq(fact.dims[0], shape[1]), message, name, name, fact.dims, shape)
     return shape
@@ -153,9 +160,10 @@ def group_norm_dims(input, num_groups, weight, bias):
     },
 )  # fmt: skip
 def group_norm(
-    xp, input: Tensor("N C ..."), num_groups: Int, weight: OptTensor("C") = None, bias: OptTensor("C") = None, eps: Num = 1e-5,
+    xp, input: Tensor("N C ..."), num_groups: Int, weight: OptTensor("C") = None, bias: OptTensor("C") = None,
+    eps: Num = 1e-5,
 ):  # fmt: skip
-    """The channels in `num_groups` groups, each brought to mean 0 and variance 1 per sample, then scaled and shifted."""
+    """The channels in groups, each brought to mean 0 and variance 1 per sample, then scaled and shifted."""
     n, c = input.shape[:2]
     grouped = input.reshape(n, num_groups, input.size // max(n * num_groups, 1))
     y, mean, var = centred(xp, grouped, (2,))
@@ -188,7 +196,8 @@ def instance_norm_dims(input, running_mean, running_var, weight, bias, use_input
     shape = input.shape
     if use_input_stats is True:
         require(
-            ne(product(shape[2:]), 1), "Expected more than 1 spatial element when training, got input size torch.Size({})", shape,
+            ne(product(shape[2:]), 1),
+            "Expected more than 1 spatial element when training, got input size torch.Size({})", shape,
             error=ValueError,
         )  # fmt: skip
     elif use_input_stats is False and (running_mean is None or running_var is None):

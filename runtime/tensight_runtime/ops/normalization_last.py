@@ -34,12 +34,15 @@ def tail_dims(name, expected):
         known(*wanted)
         if not wanted:
             raise Refused(
-                "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
-                "normalized_shape = []"
+                "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but "
+                "got normalized_shape = []"
             )
         for param, fact in (("weight", weight), ("bias", bias)):
             if fact is not None and fact.dims is not None:
-                message = "Expected {} to be of same shape as normalized_shape, but got {} of shape {} and normalized_shape = {}"
+                message = (
+                    "Expected {} to be of same shape as normalized_shape, but got {} of shape {} and "
+                    "normalized_shape = {}"
+                )
                 require(len(fact.dims) == len(wanted), message, param, param, fact.dims, wanted)
                 for have, want in zip(fact.dims, wanted, strict=True):
                     require(eq(have, want), message, param, param, fact.dims, wanted)

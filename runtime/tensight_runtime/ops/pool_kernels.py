@@ -1,5 +1,6 @@
 """Kernels of pools: every window is met element by element, as strided slices of the whole input.  No operators here."""
 
+from tensight_runtime.ops.conv_kernels import at_a_time
 from tensight_runtime.ops.windows import padded, pooled_size, spread, taps
 
 
@@ -39,12 +40,37 @@ def lowest(xp, dtype):
     return -xp.inf if dtype.kind == "f" else xp.iinfo(dtype).min
 
 
+def in_parts(xp, pool, work, results, *arrays):
+    """Call `work(parts of arrays..., parts of results...)` for a few planes at a time, so that they stay in the cache."""
+    n = len(pool.spatial)
+    flat = [a.reshape(-1, *a.shape[a.ndim - n :]) for a in (*arrays, *results)]
+    planes = flat[0].shape[0]
+    some = at_a_time(xp, _product(flat[0].shape[1:]) * flat[0].itemsize, planes, 1 << 19)
+    for start in range(0, planes, some):
+        work(*[a[start : start + some] for a in flat])
+
+
+def greatest(xp, x, pool: Pool):
+    """The greatest of each window of the padded `x`, one dim after the other."""
+    n = len(pool.count)
+    for i, (k, s, d, c) in enumerate(zip(pool.kernel, pool.stride, pool.dilation, pool.count, strict=True)):
+        rest = (slice(None),) * (n - 1 - i)
+        y = None
+        for j in range(k):
+            part = x[(..., slice(j * d, j * d + (c - 1) * s + 1, s), *rest)]
+            y = part.copy() if y is None else xp.maximum(y, part, out=y)
+        x = y
+    return x
+
+
 def max_pool(xp, x, pool: Pool):
     """The greatest of each window."""
-    x = pool.padded(xp, x, lowest(xp, x.dtype))
-    y = None
-    for _, where in pool.taps():
-        y = x[(..., *where)].copy() if y is None else xp.maximum(y, x[(..., *where)], out=y)
+    y = xp.empty(x.shape[: x.ndim - len(pool.count)] + pool.count, dtype=x.dtype)
+
+    def work(x, y):
+        y[...] = greatest(xp, pool.padded(xp, x, lowest(xp, x.dtype)), pool)
+
+    in_parts(xp, pool, work, [y], x)
     return y
 
 
@@ -67,41 +93,62 @@ def max_pool_indices(xp, x, pool: Pool):
 
 
 def max_pool_gradient(xp, g, x, pool: Pool):
-    """Each window's gradient goes to its first greatest element."""
-    filled = pool.padded(xp, x, lowest(xp, x.dtype))
-    y = None
-    for _, where in pool.taps():
-        y = filled[(..., *where)].copy() if y is None else xp.maximum(y, filled[(..., *where)], out=y)
-    total = xp.zeros(filled.shape, dtype=g.dtype)
-    left = g.copy()
-    for _, where in pool.taps():
-        hit = filled[(..., *where)] == y
-        hit |= y != y
-        part = left * hit
-        total[(..., *where)] += part
-        left -= part
-    return xp.ascontiguousarray(total[(..., *pool.inside())])
+    """Each window's gradient goes to its first greatest element, or to a NaN."""
+    result = xp.empty(x.shape, dtype=g.dtype)
+
+    def work(x, g, result):
+        filled = pool.padded(xp, x, lowest(xp, x.dtype))
+        y = greatest(xp, filled, pool)
+        nan = y != y
+        nan = nan if nan.any() else None
+        total, left = xp.zeros(filled.shape, dtype=g.dtype), g.copy()
+        for _, where in pool.taps():
+            part = filled[(..., *where)]
+            hit = part == y
+            if nan is not None:
+                hit |= nan & (part != part)
+            share = left * hit
+            total[(..., *where)] += share
+            left -= share
+        result[...] = total[(..., *pool.inside())]
+
+    in_parts(xp, pool, work, [result], x, g)
+    return result
 
 
 def window_sums(xp, x, pool: Pool):
-    x = pool.padded(xp, x)
-    y = None
-    for _, where in pool.taps():
-        if y is None:
-            y = x[(..., *where)].copy()
-        else:
-            y += x[(..., *where)]
+    """The sum of each window, one dim after the other."""
+    y = xp.empty(x.shape[: x.ndim - len(pool.count)] + pool.count, dtype=x.dtype)
+    n = len(pool.count)
+
+    def work(x, y):
+        x = pool.padded(xp, x)
+        for i, (k, s, c) in enumerate(zip(pool.kernel, pool.stride, pool.count, strict=True)):
+            rest = (slice(None),) * (n - 1 - i)
+            total = None
+            for j in range(k):
+                part = x[(..., slice(j, j + (c - 1) * s + 1, s), *rest)]
+                total = part.copy() if total is None else xp.add(total, part, out=total)
+            x = total
+        y[...] = x
+
+    in_parts(xp, pool, work, [y], x)
     return y
 
 
 def spread_windows(xp, g, pool: Pool):
     """The adjoint of `window_sums`."""
-    pads = pool.pads
-    shape = g.shape[: g.ndim - len(pads)] + tuple(s + lo + hi for s, (lo, hi) in zip(pool.spatial, pads, strict=True))
-    total = xp.zeros(shape, dtype=g.dtype)
-    for _, where in pool.taps():
-        total[(..., *where)] += g
-    return xp.ascontiguousarray(total[(..., *pool.inside())])
+    result = xp.empty(g.shape[: g.ndim - len(pool.count)] + pool.spatial, dtype=g.dtype)
+    full = tuple(s + lo + hi for s, (lo, hi) in zip(pool.spatial, pool.pads, strict=True))
+
+    def work(g, result):
+        total = xp.zeros((g.shape[0], *full), dtype=g.dtype)
+        for _, where in pool.taps():
+            total[(..., *where)] += g
+        result[...] = total[(..., *pool.inside())]
+
+    in_parts(xp, pool, work, [result], g)
+    return result
 
 
 def window_sizes(xp, pool: Pool, count_include_pad: bool, dtype):

@@ -1,4 +1,4 @@
-"""What reductions, normalizations and losses share: NumPy's view of `dim`, accumulator dtypes, gradients put back in shape."""
+"""What reductions, normalizations and losses share: `dim` as NumPy sees it, accumulators, gradients back in shape."""
 
 from __future__ import annotations
 
@@ -9,25 +9,22 @@ from tensight_runtime.spec.op import scalar_name
 from tensight_runtime.spec.require import RankUnknown, Refused
 from tensight_runtime.spec.shape import axes
 
-_WIDE = {"float16": "float32", "bfloat16": "float32"}
-
 
 def array_dtype(dtype: DType) -> str:
-    """The array dtype a kernel computes a result of `dtype` in; arrays have no bfloat16 arithmetic of their own."""
+    """The array dtype that carries `dtype`: bfloat16 has none of its own."""
     return "float32" if dtype.name == "bfloat16" else dtype.name
 
 
 def wide(x):
     """A half-precision array in float32, to sum it without losing digits; others as they are."""
-    name = _WIDE.get(x.dtype.name)
-    return x if name is None else x.astype(name)
+    return x.astype("float32") if x.dtype.char == "e" else x
 
 
 def sum_dtype(x, dtype: DType | None) -> str | None:
     """The dtype a sum of array `x` is accumulated in; None: its own."""
     if dtype is not None:
         return array_dtype(dtype)
-    return "int64" if x.dtype.kind in "biu" else _WIDE.get(x.dtype.name)
+    return "int64" if x.dtype.kind in "biu" else "float32" if x.dtype.char == "e" else None
 
 
 def over(x, dim) -> int | tuple[int, ...] | None:
@@ -46,7 +43,7 @@ def count_over(shape, dim) -> int:
 
 
 def unreduced(t, shape, dim, keepdim):
-    """A reduction's result (or its gradient) with the reduced dims back as ones, so that it broadcasts against the input."""
+    """A reduction's result (or its gradient) with ones for the reduced dims, to broadcast against the input."""
     if keepdim or not shape:
         return t
     for d in sorted(axes(dim, len(shape))):

@@ -2,11 +2,12 @@
 
 from tensight_runtime.ops.reducing import count_over, floats_only, given_dtype, over, spread, sum_dtype, unreduced
 from tensight_runtime.spec import promote
+from tensight_runtime.spec.cond import eq
 from tensight_runtime.spec.dtype import bool_, int64, uint8
-from tensight_runtime.spec.kind import Bool, Int, Ints, OptDtype, OptInts, Tensor
+from tensight_runtime.spec.kind import Bool, Int, Ints, OptDtype, OptInts, Size, Tensor, UnknownLike
 from tensight_runtime.spec.op import op, scalar_name
-from tensight_runtime.spec.require import Refused
-from tensight_runtime.spec.shape import reduced
+from tensight_runtime.spec.require import Refused, require
+from tensight_runtime.spec.shape import reduced, sizes_of
 
 
 def accumulated(input, dtype=None):
@@ -77,6 +78,52 @@ def sum_dim(xp, input: Tensor, dim: OptInts, keepdim: Bool = False, *, dtype: Op
 @sum_dim.vjp("input")
 def _(g, input_shape, dim, keepdim):
     return spread(g, input_shape, dim, keepdim)
+
+
+def summed_to(input, size):
+    """The dims of `size`, to which the input's must be expandable back."""
+    wanted = sizes_of(size)
+    message = "size {{{}}} is not expandable to size {{{}}}."
+    require(len(wanted) <= len(input.shape), message, wanted, input.shape)
+    for want, have in zip(wanted[::-1], input.shape[::-1], strict=False):
+        if not (isinstance(want, int) and want == 1):
+            require(eq(want, have), message, wanted, input.shape)
+    return wanted
+
+
+def summed_to_dtype(input, size):
+    """int64 for integers if something is summed, else the input's."""
+    total = promote.accumulated(input)
+    if total is input.dtype:
+        return total
+    if input.dims is None or isinstance(size, UnknownLike):
+        return None
+    wanted = sizes_of(size)
+    same = [eq(a, b) for a, b in zip(wanted, input.dims, strict=False)]
+    if len(wanted) != len(input.dims) or False in [s for s in same if isinstance(s, bool)]:
+        return total
+    return input.dtype if all(s is True for s in same) else None
+
+
+@op(
+    "Tensor.sum_to_size",
+    varargs="size", shape=summed_to, dtype=promote.same(),
+    accepts=[
+        "sum_to_size(f32[2, 3], 1, 3)", "sum_to_size(f32[2, 3, 4], (3, 1))", "sum_to_size(f32[2, 3], 2, 3)",
+        "sum_to_size(i32[2, 3], 3)", "sum_to_size(bool[2, 3], 2, 3)",
+    ],
+    rejects={"sum_to_size(f32[3, 4], 3)": "size {[3]} is not expandable to size {[3, 4]}."},
+)  # fmt: skip
+def sum_to_size(xp, input: Tensor, size: Size):
+    """Summed over the dims that expanding `size` to the input's shape would repeat."""
+    lead = input.ndim - len(size)
+    repeated = tuple(i for i, s in enumerate(size, lead) if s == 1 and input.shape[i] != 1)
+    return input.sum((*range(lead), *repeated), keepdims=True).reshape(size)
+
+
+@sum_to_size.vjp("input")
+def _(g, input_shape):
+    return g.expand(input_shape)
 
 
 @op(

@@ -126,7 +126,7 @@ def unique(
     return_counts: Bool = False,
     dim: OptInt = None,
 ):
-    """The distinct elements (or slices along `dim`), sorted; if asked, where each input went and how often it occurs."""
+    """The distinct elements (or slices along `dim`), sorted; if asked, where each went and how often it occurs."""
     values, inverse, counts = xp.unique(input, False, True, True, axis=dim, equal_nan=False)
     return _results(
         values, inverse.reshape(-1 if dim is not None else input.shape), counts, return_inverse, return_counts

@@ -215,7 +215,9 @@ def square_of_rows(name):
     def shape(input):
         if len(input.shape) > 2:
             rank = len(input.shape)
-            raise Refused(f"{name}(): expected input to have two or fewer dimensions but got an input with {rank} dimensions")
+            raise Refused(
+                f"{name}(): expected input to have two or fewer dimensions but got an input with {rank} dimensions"
+            )
         single = eq(input.shape[0], 1) if len(input.shape) == 2 else True
         if isinstance(single, bool):
             return () if single else (input.shape[0],) * 2
@@ -232,12 +234,19 @@ def cov_dims(input, fweights, aweights):
         raise Refused("cov(): bool dtype is not supported for input")
     dims = _square(input)
     n = input.shape[-1] if input.shape else 1
-    for name, fact, kind, category in (("fweights", fweights, "integral", 1), ("aweights", aweights, "floating point", 2)):
+    for name, fact, kind, category in (
+        ("fweights", fweights, "integral", 1),
+        ("aweights", aweights, "floating point", 2),
+    ):
         if fact is None:
             continue
         rank = len(fact.shape)
         require(
-            rank <= 1, "cov(): expected {} to have one or fewer dimensions but got {} with {} dimensions", name, name, rank
+            rank <= 1,
+            "cov(): expected {} to have one or fewer dimensions but got {} with {} dimensions",
+            name,
+            name,
+            rank,
         )
         if fact.dtype is not None and fact.dtype.category != category:
             raise Refused(
@@ -259,8 +268,8 @@ def float_of(input):
     "torch.cov", "Tensor.cov",
     composite=True, shape=cov_dims, dtype=float_of,
     accepts=[
-        "cov(f32[2, 5])", "cov(f32[4])", "cov(f32[1, 4])", "cov(f32[2, 5], correction=0)", "cov(f32[2, 3], fweights=i64[3]{1..4})",
-        "cov(f32[2, 3], aweights=f32[3]{0..1})",
+        "cov(f32[2, 5])", "cov(f32[4])", "cov(f32[1, 4])", "cov(f32[2, 5], correction=0)",
+        "cov(f32[2, 3], fweights=i64[3]{1..4})", "cov(f32[2, 3], aweights=f32[3]{0..1})",
     ],
     rejects={
         "cov(f32[2, 2, 2])":

@@ -1,6 +1,7 @@
 """Norms of vectors and matrices, dist, renorm."""
 
 from tensight_runtime.ops.reducing import apply, array_dtype, given_dtype, known, over, unreduced, wide
+from tensight_runtime.ops.standardizing import dots
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import ge
 from tensight_runtime.spec.kind import Bool, Int, Ints, Kind, Num, OptDtype, OptInts, Tensor
@@ -25,8 +26,10 @@ def norm_dtype(input, dtype):
 def vector_norm_dims(input, ord, dim, keepdim):
     dims = reduced(input, dim, keepdim)
     if isinstance(ord, (int, float)) and (ord < 0 or ord == INF):
-        message = "linalg.vector_norm cannot compute the {} norm on the dimension {}because this dimension is empty and the " \
-                  "operation does not have an identity"  # fmt: skip
+        message = (
+            "linalg.vector_norm cannot compute the {} norm on the dimension {}because this dimension is empty and the "
+            "operation does not have an identity"
+        )
         for d in axes(dim, len(input.shape)) if input.shape else ():
             require(ge(input.shape[d], 1), message, f"{ord:g}", d)
     return dims
@@ -51,8 +54,12 @@ def vector_norm(xp, input: Tensor, ord: Num = 2, dim: OptInts = None, keepdim: B
     x = wide(input) if dtype is None else input.astype(array_dtype(dtype))
     at = over(x, dim)
     if ord == 2:
-        squares = xp.square(x) if x.dtype.kind == "f" else (x * x.conj()).real
-        return xp.sqrt(squares.sum(at, keepdims=keepdim))
+        if x.dtype.kind == "c":
+            return xp.sqrt((x * x.conj()).real.sum(at, keepdims=keepdim))
+        if at is None:
+            return xp.sqrt(xp.square(x).sum(keepdims=keepdim))
+        total = xp.sqrt(dots(xp, x, x, at if isinstance(at, tuple) else (at,)))
+        return total if keepdim else xp.squeeze(total, at)
     size = xp.abs(x)
     if ord == INF:
         return size.max(at, keepdims=keepdim)
@@ -135,7 +142,7 @@ def as_dtype(x, dtype):
 def matrix_norm(
     input: Tensor, ord: Order = "fro", dim: Ints = (-2, -1), keepdim: Bool = False, *, dtype: OptDtype = None
 ):
-    """The norm of the matrices in `dim`: "fro", "nuc", 1, inf (largest column, row sum), 2 (largest singular value), or minus."""
+    """The norm of the matrices in `dim`: "fro", "nuc", 1, inf (largest column, row sum), 2 (singular value)."""
     if ord == "fro":
         return vector_norm(input, 2, dim, keepdim, dtype=dtype)
     A = as_dtype(input, dtype)

@@ -132,9 +132,8 @@ def _(g, indices, input_shape, dim, keepdim):
 def quantile_dims(input, q, dim, keepdim, interpolation):
     """The reduced dims, after those of `q`."""
     if isinstance(interpolation, str) and interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
-        raise Refused(
-            f"quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
-        )
+        words = "linear, lower, higher, midpoint or nearest"
+        raise Refused(f"quantile() interpolation must be one of {words}, but got {interpolation}")
     q_dims = ()
     if isinstance(q, TensorLike):
         if q.fact.dtype and input.dtype and q.fact.dtype is not input.dtype:

@@ -184,8 +184,8 @@ def diff_dims(input, n, dim, prepend, append):
             if d != at:
                 require(
                     eq(have, want),
-                    "diff expects the shape of tensor to prepend or append to match that of input except along the differencing "
-                    "dimension; input.size({}) = {}, but got tensor.size({}) = {}",
+                    "diff expects the shape of tensor to prepend or append to match that of input except along the "
+                    "differencing dimension; input.size({}) = {}, but got tensor.size({}) = {}",
                     d, want, d, have,
                 )  # fmt: skip
         size = size + more.shape[at]

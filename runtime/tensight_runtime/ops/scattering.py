@@ -1,6 +1,6 @@
 """Values written or added at the places an index tensor names: scatter and its kin.  The in-place forms are derived."""
 
-from tensight_runtime.ops.gathering import as_vector, bounded, leading
+from tensight_runtime.ops.gathering import as_vector, bounded, leading, places
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq, le
 from tensight_runtime.spec.dtype import int32, int64
@@ -51,12 +51,6 @@ def target(xp, input, dim, index):
 def source_for(src, picks):
     """The corner of the source that an index reaches."""
     return leading(src.reshape(as_vector(src.shape)), picks.shape, -1) if hasattr(src, "shape") else src
-
-
-def places(xp, picks, at: int) -> tuple:
-    """An index for all dims: `picks` at dim `at`, every place of its own in the others."""
-    grids = [xp.arange(n).reshape([n if k == d else 1 for k in range(picks.ndim)]) for d, n in enumerate(picks.shape)]
-    return tuple(picks if d == at else grid for d, grid in enumerate(grids))
 
 
 def write(xp, input, dim, index, src):

@@ -20,14 +20,21 @@ def entries(index, ndim: int) -> list[tuple[int, object]]:
     items = list(index) if _is_tuple(index) else [index]
     used = sum(map(dims_taken, items))
     if used > ndim:
-        if ndim == 0 and len(items) == 1 and is_int(items[0]):
-            raise Refused("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
-                          "0-dim tensor to a number", IndexError)  # fmt: skip
-        raise Refused(f"too many indices for tensor of dimension {ndim}", IndexError)
+        raise Refused((ndim == 0 and _scalar_index(index)) or f"too many indices for tensor of dimension {ndim}", IndexError)
     numbered = list(enumerate(items))
     at = next((i for i, item in enumerate(items) if item is ...), len(items))
     whole = [(at, slice(None))] * (ndim - used)
     return [entry for entry in (*numbered[:at], *whole, *numbered[at:]) if entry[1] is not ...]
+
+
+def _scalar_index(index) -> str:
+    """torch has words of its own for an int or a slice that a 0-dim tensor is given."""
+    if type(index) is int and index == 0:
+        return ("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor "
+                "to a number")  # fmt: skip
+    if is_int(index):
+        return f"index {index} is out of bounds for dimension 0 with size 0"
+    return "slice() cannot be applied to a 0-dim tensor." if isinstance(index, slice) else ""
 
 
 def _is_tuple(index) -> bool:
@@ -79,7 +86,7 @@ def _is_mask(tensor) -> bool | None:
 
 
 def first_step(shape, strides, index) -> tuple[list, list | None, list]:
-    """Dims and strides of the view that ints, slices and None give, and the advanced entries as (dim of the view, fact)."""
+    """Dims and strides of the view that ints, slices and None give; the advanced entries as (dim of the view, fact, numbers in a list)."""
     dims: list = []
     steps: list = []
     advanced: list = []
@@ -90,7 +97,7 @@ def first_step(shape, strides, index) -> tuple[list, list | None, list]:
         at += taken
         if item is None or isinstance(item, bool):
             if item is not None:
-                advanced.append((len(dims), Fact(int64, (int(item),))))
+                advanced.append((len(dims), Fact(int64, (int(item),)), ()))
             dims.append(1)
             steps.append(strides[at] * shape[at] if strides and at < len(shape) else 1)
         elif isinstance(item, slice):
@@ -99,7 +106,7 @@ def first_step(shape, strides, index) -> tuple[list, list | None, list]:
         elif is_int(item) or _is_number(item):
             in_range(integer(item) if is_int(item) else UNKNOWN, sizes[0], number)
         else:
-            advanced.append((len(dims), _as_fact(item, sizes[0] if sizes else None)))
+            advanced.append((len(dims), *_as_fact(item, sizes[0] if sizes else None)))
             dims.extend(sizes if taken else (1,))
             steps.extend(old if taken else (UNKNOWN,))
     return dims, steps if strides is not None else None, advanced
@@ -123,13 +130,13 @@ def in_range(index, size, dim: int) -> None:
             require(ge(index, -size), message, index, dim, size, error=IndexError)
 
 
-def _as_fact(item, size) -> Fact:
-    """An advanced entry: a tensor, or a (nested) list of ints or bools."""
+def _as_fact(item, size) -> tuple[Fact, tuple]:
+    """An advanced entry, a tensor or a (nested) list of ints or bools, as a fact, with the ints."""
     if isinstance(item, TensorLike):
         fact = item.fact
         if fact.dtype is not None and fact.dtype not in (bool_, uint8) and fact.dtype.short not in ("i32", "i64"):
             raise Refused("tensors used as indices must be long, int, byte or bool tensors", IndexError)
-        return fact
+        return fact, ()
     dims = nested_dims(item)
     leaves = list(leaves_of(item))
     if leaves and all(isinstance(leaf, bool) for leaf in leaves):
@@ -137,11 +144,8 @@ def _as_fact(item, size) -> Fact:
             raise RankUnknown
         require(eq(dims[0], size), "The shape of the mask {} at index 0 does not match the shape of the indexed tensor at index 0", dims,
                 error=IndexError)  # fmt: skip
-        return Fact(int64, (sum(leaves),))
-    for leaf in leaves:
-        if is_int(leaf):
-            in_range(integer(leaf), size, 0)
-    return Fact(int64, dims)
+        return Fact(int64, (sum(leaves),)), ()
+    return Fact(int64, dims), tuple(integer(leaf) for leaf in leaves if is_int(leaf))
 
 
 def nested_dims(item) -> tuple:
@@ -210,7 +214,7 @@ def _from_front(size, bound):
 def second_step(dims, advanced) -> tuple:
     """The result's dims: advanced entries broadcast together; next to each other they stay in place, otherwise they go first."""
     picked, places = [], []
-    for at, fact in advanced:
+    for at, fact, _ in advanced:
         if fact.dtype in (bool_, uint8):
             for d, size in enumerate(fact.shape):
                 require(eq(size, dims[at + d]), "The shape of the mask {} at index {} does not match the shape of the indexed tensor {} at "
@@ -223,7 +227,12 @@ def second_step(dims, advanced) -> tuple:
     common = _together(picked)
     rest = [size for d, size in enumerate(dims) if d not in places]
     first = places[0] if places == list(range(places[0], places[0] + len(places))) else 0
-    return (*rest[:first], *common, *rest[first:])
+    result = (*rest[:first], *common, *rest[first:])
+    if not any(type(size) is int and size == 0 for size in result):  # nothing is read, nothing is checked
+        for at, _, numbers in advanced:
+            for number in numbers:
+                in_range(number, dims[at], places.index(at))
+    return result
 
 
 def _together(shapes) -> tuple:
@@ -238,9 +247,17 @@ def _together(shapes) -> tuple:
 
 # --- both steps, on arrays ---------------------------------------------------------------------------------------------
 
+_PLAIN = frozenset({int, slice, type(None), type(...)})
+
 
 def array_steps(xp, array, index) -> tuple:
     """The view of the first step, and the index NumPy needs for the second, None if there is none."""
+    if type(index) is int or type(index) is slice:  # the rule has checked ints
+        return array[index, ...], None
+    if type(index) is tuple and all(type(item) in _PLAIN for item in index) and (points := index.count(...)) < 2:
+        return array[index if points else (*index, ...)], None
+    if is_tensor(index) and index.ndim and index.dtype.kind == "i":
+        return array, (index,)
     basic: list = []
     advanced: list = []
     dim = 0

@@ -1,7 +1,7 @@
 """softmax and its relatives.
 
-torch has each in two signatures: `torch.softmax(input, dim, dtype=None)`, and `F.softmax(input, dim=None, _stacklevel=3,
-dtype=None)` where a missing dim is guessed from the rank.
+torch has each in two signatures: `torch.softmax(input, dim, dtype=None)`, and `F.softmax(input, dim=None,
+_stacklevel=3, dtype=None)` where a missing dim is guessed from the rank.
 """
 
 from tensight_runtime.ops.reducing import array_dtype, wide
@@ -68,49 +68,49 @@ def _log_softmax(xp, input, dim, dtype):
     return away.reshape(input.shape)
 
 
-# -- their derivatives, operators of their own so that a backward pass is one kernel ------------------------------------
+# -- their derivatives, operators of their own so that a backward pass is one kernel ----------------------------------
 
 
-@op(shape=lambda out: out.shape, dtype=promote.same("out"))
-def softmax_gradient(xp, g: Tensor, out: Tensor, dim: Int):
-    """out * (g - sum(g * out))."""
-    if not out.ndim:
-        return xp.zeros_like(out)
-    result = g - dots(xp, g, out, (dim,))
-    result *= out
+@op(shape=lambda y: y.shape, dtype=promote.same("y"))
+def softmax_gradient(xp, g: Tensor, y: Tensor, dim: Int):
+    """y * (g - sum(g * y)), y being the softmax."""
+    if not y.ndim:
+        return xp.zeros_like(y)
+    result = g - dots(xp, g, y, (dim,))
+    result *= y
     return result
 
 
 @softmax_gradient.vjp("g")
-def _(h, out, dim):
-    return softmax_gradient(h, out, dim)
+def _(h, y, dim):
+    return softmax_gradient(h, y, dim)
 
 
-@softmax_gradient.vjp("out")
-def _(h, g, out, dim):
-    if not out.dim():
+@softmax_gradient.vjp("y")
+def _(h, g, y, dim):
+    if not y.dim():
         return h * 0
-    return h * (g - (g * out).sum(dim, True)) - g * (h * out).sum(dim, True)
+    return h * (g - (g * y).sum(dim, True)) - g * (h * y).sum(dim, True)
 
 
-@op(shape=lambda out: out.shape, dtype=promote.same("out"))
-def log_softmax_gradient(xp, g: Tensor, out: Tensor, dim: Int):
-    """g - exp(out) * sum(g)."""
-    if not out.ndim:
-        return xp.zeros_like(out)
-    result = xp.exp(out)
+@op(shape=lambda y: y.shape, dtype=promote.same("y"))
+def log_softmax_gradient(xp, g: Tensor, y: Tensor, dim: Int):
+    """g - exp(y) * sum(g), y being the log_softmax."""
+    if not y.ndim:
+        return xp.zeros_like(y)
+    result = xp.exp(y)
     result *= sums(xp, g, (dim,))
     return xp.subtract(g, result, out=result)
 
 
 @log_softmax_gradient.vjp("g")
-def _(h, out, dim):
-    return h - (h * out.exp()).sum(dim, True) if out.dim() else h * 0
+def _(h, y, dim):
+    return h - (h * y.exp()).sum(dim, True) if y.dim() else h * 0
 
 
-@log_softmax_gradient.vjp("out")
-def _(h, g, out, dim):
-    return -h * out.exp() * g.sum(dim, True) if out.dim() else h * 0
+@log_softmax_gradient.vjp("y")
+def _(h, g, y, dim):
+    return -h * y.exp() * g.sum(dim, True) if y.dim() else h * 0
 
 
 OUT_OF_RANGE = "Dimension out of range (expected to be in range of [-2, 1], but got 2)"
@@ -224,7 +224,7 @@ def gumbel_dims(logits, dim):
     rejects={"gumbel_softmax(f32[2, 3], dim=2)": OUT_OF_RANGE},
 )  # fmt: skip
 def gumbel_softmax(logits: Tensor, tau: Num = 1, hard: Bool = False, eps: Num = 1e-10, dim: Int = -1):
-    """A sample of a categorical distribution, softened so that it has a gradient; `hard` makes it one-hot going forward."""
+    """A sample of a categorical distribution, softened to have a gradient; `hard` makes it one-hot going forward."""
     noise = -(logits.detach() * 0).exponential_().log()
     soft = ((logits + noise) / tau).softmax(dim)
     if not hard:

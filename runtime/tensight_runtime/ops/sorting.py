@@ -123,19 +123,31 @@ def topk_dtypes(input):
 def topk(xp, input: Tensor, k: Int, dim: Int = -1, largest: Bool = True, sorted: Bool = True):
     """(values, indices) of the `k` largest (or smallest) elements along `dim`, in order."""
     x = xp.moveaxis(input, dim, -1) if input.ndim else input.reshape(1)
-    n = x.shape[-1]
-    if n > 64 and 8 * k < n and k:  # a few out of many: only those need sorting
-        places = xp.argpartition(x, n - k if largest else k - 1, -1)
-        places = xp.sort(places[..., n - k :] if largest else places[..., :k], -1)
-        x = xp.take_along_axis(x, places, -1)
-        order = xp.take_along_axis(places, order_along(xp, x, -1, largest), -1)
-        x = xp.moveaxis(input, dim, -1)
-    else:
+    found = _few(xp, x, k, largest) if 0 < k <= 16 and x.shape[-1] > 16 * k and x.dtype.kind == "f" else None
+    if found is None:
         order = order_along(xp, x, -1, largest)[..., :k]
-    values = xp.take_along_axis(x, order, -1)
+        found = xp.take_along_axis(x, order, -1), order
+    values, order = found
     if not input.ndim:
         return values.reshape(()), order.reshape(())
     return xp.moveaxis(values, -1, dim), xp.moveaxis(order, -1, dim)
+
+
+def _few(xp, x, k, largest):
+    """The first few in order by taking the extreme out again and again; None if infinities would be taken twice."""
+    rest = x.copy()
+    gone = -xp.inf if largest else xp.inf
+    values, order = [], []
+    for _ in range(k):
+        at = (xp.argmax if largest else xp.argmin)(rest, -1)[..., None]
+        values.append(xp.take_along_axis(rest, at, -1))
+        order.append(at)
+        xp.put_along_axis(rest, at, gone, -1)
+    values = xp.concatenate(values, -1)
+    # NaN counts as the greatest: argmin would take it for the least
+    if bool((values == gone).any()) or (not largest and bool((x != x).any())):
+        return None
+    return values, xp.concatenate(order, -1)
 
 
 @topk.vjp("input")
@@ -201,7 +213,8 @@ def check_sorter(sorted_sequence, sorter):
     require(
         len(sorter.shape) == len(sorted_sequence.shape)
         and all(eq(a, b) is not False for a, b in zip(sorter.shape, sorted_sequence.shape, strict=True)),
-        "torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor {}and got sorter tensor {}",
+        "torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor {}and got sorter "
+        "tensor {}",
         sorted_sequence.shape, sorter.shape,
     )  # fmt: skip
 
@@ -216,8 +229,8 @@ def searched_dims(sorted_sequence, input, right, side, sorter):
     check_sorter(sorted_sequence, sorter)
     if len(sequence) > 1:
         message = (
-            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
-            "input value tensor must match, but we got boundaries tensor {} and input value tensor {}"
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+            "tensor and input value tensor must match, but we got boundaries tensor {} and input value tensor {}"
         )
         require(len(values) == len(sequence), message, sequence, values)
         for a, b in zip(sequence[:-1], values[:-1], strict=True):
@@ -259,7 +272,7 @@ def searchsorted(
     xp, sorted_sequence: Tensor, input: Tensor, *, out_int32: Bool = False, right: Bool = False, side: OptStr = None,
     sorter: OptTensor = None,
 ):  # fmt: skip
-    """Where each value would be put into the sorted last dim so that it stays sorted; before equal ones, or behind (right)."""
+    """Where each value would be put into the sorted last dim; before equal ones, or behind them (right)."""
     return _searched(xp, sorted_sequence, input, right, side, sorter)
 
 
@@ -267,8 +280,8 @@ def number_dims(sorted_sequence, right, side):
     check_side(right, side)
     if len(sorted_sequence.shape) != 1:
         raise Refused(
-            "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries "
-            f"tensor dim({len(sorted_sequence.shape)}) and input value's dim(0) numel(1)"
+            "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got "
+            f"boundaries tensor dim({len(sorted_sequence.shape)}) and input value's dim(0) numel(1)"
         )
     return ()
 

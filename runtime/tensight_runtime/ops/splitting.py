@@ -5,7 +5,7 @@ means that it is not: the parts, as many as there are, have these facts (`C//2` 
 is only one).  None: nothing is known.
 """
 
-from tensight_runtime.ops.layout import integer, integers, lesser, numbers
+from tensight_runtime.ops.layout import factors_above_zero, integer, integers, lesser, numbers
 from tensight_runtime.ops.slicing import along, with_size, without_dim
 from tensight_runtime.spec.cond import divides, eq, ge, le
 from tensight_runtime.spec.fact import Fact
@@ -13,7 +13,7 @@ from tensight_runtime.spec.kind import Int, Ints, Tensor, UnknownLike
 from tensight_runtime.spec.op import op
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.shape import axis
-from tensight_runtime.spec.size import UNKNOWN, Expr, ceil_div, total
+from tensight_runtime.spec.size import UNKNOWN, Expr, ceil_div, floor_div, total
 
 
 def parts(input: Fact, at: int, sizes):
@@ -78,7 +78,7 @@ def _(input, dim):
     except RankUnknown:
         return None
     count = input.shape[at]
-    return (without_dim(input, at),) * count if type(count) is int else None
+    return (without_dim(input, at),) * count if type(count) is int else [without_dim(input, at)]
 
 
 @unbind.vjp("input")
@@ -95,7 +95,7 @@ def _equal_parts(input, at, size):
     have = input.shape[at]
     if type(have) is int and type(size) is int:
         return parts(input, at, split_sizes(have, size))
-    count = UNKNOWN if type(size) is int and size == 0 else ceil_div(have, size)
+    count = UNKNOWN if type(size) is int and size == 0 else -floor_div(-have, size, factors_above_zero(size))
     if type(count) is int and ge(size, 1) is True:
         return parts(input, at, [size] * (count - 1) + [have - (count - 1) * size])
     if type(count) is int:  # but one part of size 0 if `size` is 0
@@ -112,7 +112,7 @@ def split_sizes(have: int, size: int) -> list[int]:
 
 
 @op(
-    "torch.split", "Tensor.split",
+    "torch.split", "Tensor.split", "torch.unsafe_split", "Tensor.unsafe_split",
     name="split", alias="multi_view", returns="tuple",
     accepts=["split(f32[5, 3], 2)", "split(f32[2, 6], 3, dim=-1)", "split(f32[0, 3], 2)", "split(f32[0, 3], 0)"],
     rejects={"split(f32[3, 5], 0)": "split_size can only be 0 if dimension size is 0, but got dimension size of 3",
@@ -190,7 +190,7 @@ def _(g, input_shape, split_size, dim):
 
 
 @op(
-    "torch.split_with_sizes", "Tensor.split_with_sizes",
+    "torch.split_with_sizes", "Tensor.split_with_sizes", "torch.unsafe_split_with_sizes", "Tensor.unsafe_split_with_sizes",
     alias="multi_view", returns="tuple",
     accepts=["split_with_sizes(f32[5, 3], [2, 3])", "split_with_sizes(f32[5, 3], (1, 2), -1)"],
     rejects={"split_with_sizes(f32[3, 5], [1, 1])": "split_with_sizes expects split_sizes to sum exactly to 3"},

@@ -1,8 +1,11 @@
 """Sums over the dims normalizations use, and the derivative of bringing values to mean 0 and variance 1.
 
-`standardize_gradient` is an operator of its own, without a public name, so that a backward pass is one kernel and second
-derivatives follow from its own derivative.
+`standardize_gradient` is an operator of its own, without a public name, so that a backward pass is one kernel and
+second derivatives follow from its own derivative.
 """
+
+from functools import lru_cache
+from math import prod
 
 from tensight_runtime.ops.reducing import floats_only, wide
 from tensight_runtime.spec import promote
@@ -44,44 +47,45 @@ def dot_last(xp, a, b):
     return vecdot(a, b) if vecdot is not None else xp.einsum("...i,...i->...", a, b)
 
 
-def _blocks(x, dims):
-    """A contiguous array as (before, kept, summed) with the summed axes last, if the dims are 0 and the last ones or only
-    the last ones; None if they are not, or if short rows would not pay."""
-    if x.dtype.name not in ("float32", "float64") or not x.flags.c_contiguous or not x.size:
-        return None
-    axes = sorted(d % x.ndim for d in dims)
-    first = axes[0] == 0 and len(axes) < x.ndim
+@lru_cache(maxsize=4096)
+def _blocks(shape, dims):
+    """(the shape as (first, kept, summed), the shape with ones for `dims`) where dims are the last ones, or 0 and the
+    last ones; None where they are not, or where rows are too short to pay or too long to be exact."""
+    ndim = len(shape)
+    axes = sorted(d % ndim for d in dims)
+    first = axes[0] == 0 and len(axes) < ndim
     tail = axes[1:] if first else axes
-    if tail != list(range(x.ndim - len(tail), x.ndim)) or not tail or (first and len(tail) != x.ndim - 2):
+    if not tail or tail != list(range(ndim - len(tail), ndim)) or (first and len(tail) != ndim - 2):
         return None
-    size = 1
-    for d in tail:
-        size *= x.shape[d]
-    if not 32 <= size <= LONGEST_DOT:
+    size = prod(shape[d] for d in tail)
+    kept = tuple(1 if i in axes else s for i, s in enumerate(shape))
+    if not 32 <= size <= LONGEST_DOT or not all(shape):
         return None
-    return x.reshape((x.shape[0] if first else 1, -1, size))
+    return (shape[0] if first else 1, -1, size), kept
 
 
-def _kept(shape, dims):
-    axes = {d % len(shape) for d in dims}
-    return tuple(1 if i in axes else s for i, s in enumerate(shape))
+def _plain(x):
+    """Would a dot product read `x` as it lies in memory?"""
+    return x.dtype.char in "fd" and x.flags.c_contiguous
 
 
 def sums(xp, x, dims):
     """Sums over `dims`, which stay as ones."""
-    blocks = _blocks(x, dims)
+    blocks = _blocks(x.shape, dims) if _plain(x) else None
     if blocks is None:
         return x.sum(dims, keepdims=True)
-    return dot_last(xp, blocks, xp.ones(blocks.shape[-1], dtype=x.dtype)).sum(0).reshape(_kept(x.shape, dims))
+    rows = x.reshape(blocks[0])
+    total = dot_last(xp, rows, xp.ones(rows.shape[-1], dtype=x.dtype))
+    return (total[0] if len(total) == 1 else total.sum(0)).reshape(blocks[1])
 
 
 def dots(xp, a, b, dims):
     """Sums of products over `dims`, which stay as ones."""
-    one = _blocks(a, dims)
-    other = one if a is b else _blocks(b, dims)
-    if one is None or other is None or one.shape != other.shape:
+    blocks = _blocks(a.shape, dims) if a.shape == b.shape and _plain(a) and _plain(b) else None
+    if blocks is None:
         return (a * b).sum(dims, keepdims=True)
-    return dot_last(xp, one, other).sum(0).reshape(_kept(a.shape, dims))
+    total = dot_last(xp, a.reshape(blocks[0]), b.reshape(blocks[0]))
+    return (total[0] if len(total) == 1 else total.sum(0)).reshape(blocks[1])
 
 
 def elements(shape, dims) -> int:
@@ -118,7 +122,7 @@ def scaled(y, weight, bias):
 
 @op(shape=lambda input: input.shape, dtype=promote.same("input"))
 def standardize_gradient(xp, g: Tensor, input: Tensor, mean: Tensor, inverse: Tensor, dims: Ints, eps: Num):
-    """The gradient through (input - mean) / deviation: what would only shift or stretch the values is taken out of it."""
+    """The gradient through (input - mean) / deviation: what would only shift or stretch the values is taken out."""
     y = wide(input) - mean
     y *= inverse
     n = elements(input.shape, dims)

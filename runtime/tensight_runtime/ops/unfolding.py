@@ -1,7 +1,7 @@
 """unfold and fold: sliding blocks of images as columns, and back."""
 
-from tensight_runtime.ops.conv_kernels import Geometry, columns, gathered
-from tensight_runtime.ops.windows import listed, spread, window_count
+from tensight_runtime.ops.conv_kernels import Geometry, gathered
+from tensight_runtime.ops.windows import listed, padded, spread, window_count, windows
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import divides, eq, ge, gt
 from tensight_runtime.spec.kind import Ints, Tensor
@@ -55,8 +55,10 @@ def unfold(xp, input: Tensor("N C H W", "C H W"), kernel_size: Ints, dilation: I
     """Sliding blocks as columns: (N, C, H, W) to (N, C * kernel, blocks)."""
     x = input[None] if input.ndim == 3 else input
     geometry = Geometry(spread(kernel_size, 2), stride, padding, dilation, 1)
-    cols = columns(xp, x, geometry, geometry.count(x.shape[2:]))[:, 0]
-    return xp.array(cols[0] if input.ndim == 3 else cols) if geometry.pointwise else cols[0] if input.ndim == 3 else cols
+    count = geometry.count(x.shape[2:])
+    view = windows(xp, padded(xp, x, geometry.pads(x.shape[2:], count)), geometry.kernel, geometry.stride, geometry.dilation, count)
+    cols = xp.array(view).reshape(x.shape[0], x.shape[1] * product(geometry.kernel), product(count))
+    return cols[0] if input.ndim == 3 else cols
 
 
 @unfold.vjp("input")

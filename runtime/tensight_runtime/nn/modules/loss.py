@@ -7,6 +7,7 @@ are its old spelling.
 import warnings
 
 from tensight_runtime.nn import functional as F
+from tensight_runtime.nn.modules.distance import PairwiseDistance
 from tensight_runtime.nn.modules.module import Module
 
 
@@ -297,7 +298,7 @@ class TripletMarginWithDistanceLoss(_Loss):
             raise ValueError(
                 f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead"
             )
-        self.distance_function = distance_function if distance_function is not None else F.pairwise_distance
+        self.distance_function = distance_function if distance_function is not None else PairwiseDistance()
         self.margin = margin
         self.swap = swap
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import tensight_runtime as torch
+
 
 def _single(x):
     return tuple(x) if isinstance(x, Iterable) else (x,)
@@ -36,8 +38,8 @@ def _reverse_repeat_tuple(t, n):
 
 def typename(o):
     """The name torch's messages give to an object's type."""
-    if hasattr(o, "is_floating_point") and hasattr(o, "dtype"):
-        return o.type() if type(o).__name__ == "Tensor" else f"torch.nn.parameter.{type(o).__name__}"
+    if isinstance(o, torch.Tensor):
+        return o.type()
     kind = o if isinstance(o, type) else type(o)
     if kind.__module__ in ("builtins", "__builtin__"):
         return kind.__name__
