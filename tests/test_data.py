@@ -4,7 +4,6 @@ from collections import OrderedDict, namedtuple
 
 import numpy as np
 import pytest
-
 import tensight_runtime as ours
 
 theirs = pytest.importorskip("torch", reason="torch is not installed")
@@ -66,7 +65,8 @@ def scope(torch) -> dict:
     names = {name: getattr(data, name) for name in dir(data) if name[0].isupper()}
     names["DistributedSampler"] = data.distributed.DistributedSampler
     return names | {
-        "torch": torch, "random_split": data.random_split, "default_collate": data.default_collate, "Pair": Pair, "np": np,
+        "torch": torch, "random_split": data.random_split, "default_collate": data.default_collate, "Pair": Pair,
+        "np": np,
         "OrderedDict": OrderedDict, "Counting": Counting, "x": torch.arange(30.0).reshape(10, 3), "y": torch.arange(10),
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,3 +131,10 @@ def test_printing_agrees_with_torch_on_random_tensors():
                 with np.errstate(all="ignore"):
                     array = np.asarray(np.asarray(rng.normal(size=shape) * scale).astype(dtype))
                 assert repr(ts.from_numpy(array)) == repr(torch.from_numpy(array.copy()))
+
+
+def test_the_stub_of_the_methods_is_fresh():
+    from tensight_runtime.engine import stub
+
+    committed = Path(stub.__file__).with_name("methods.pyi").read_text()
+    assert committed == stub.stub(), "write what `python -m tensight_runtime.engine.stub` prints into methods.pyi"

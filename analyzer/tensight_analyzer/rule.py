@@ -50,7 +50,7 @@ class Rule:
         if spot is None:
             return None
         if spot.inside:
-            message = f"{message} (inside {' > '.join(spot.inside[:2])})"
+            message = f"{message} (in {spot.inside[-1]})"
         return Finding(spot.where, self.code, self.name, self.category, self.severity, message, notes + scene.calls(spot), fix)
 
 

@@ -12,36 +12,36 @@ from importlib import import_module
 
 __version__ = "2.13.0+tensight"
 
-# name -> the module that has it
-_HOMES = {
-    name: f"tensight_runtime.{module}"
-    for module, names in {
-        "engine.tensor": "Tensor",
-        "engine.meta": "Size",
-        "engine.layout": "strided sparse_coo sparse_csr contiguous_format preserve_format channels_last "
-        "channels_last_3d layout "
-                         "memory_format",
-        "engine.modes": "no_grad enable_grad set_grad_enabled inference_mode",
-        "engine.state": "is_grad_enabled is_inference_mode_enabled is_autocast_enabled get_default_dtype "
-                        "set_default_dtype get_default_device",
-        "engine.random": "Generator default_generator seed initial_seed",
-        "engine.printing": "set_printoptions",
-        "engine.serialization": "save load",
-        "engine.info": "finfo iinfo",
-        "engine.core": "manual_seed get_rng_state set_rng_state is_tensor is_storage is_floating_point is_complex "
-        "is_nonzero numel "
-                       "can_cast promote_types result_type set_default_device set_default_tensor_type typename "
-                       "from_numpy compile "
-                       "get_num_threads set_num_threads get_num_interop_threads set_num_interop_threads "
-                       "use_deterministic_algorithms are_deterministic_algorithms_enabled set_float32_matmul_precision "
-                       "get_float32_matmul_precision set_flush_denormal is_deterministic_algorithms_warn_only_enabled "
-                       "is_inference is_conj is_signed FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor "
-                       "IntTensor "
-                       "ShortTensor CharTensor ByteTensor BoolTensor dtype device vmap",
-        "amp": "autocast",
-    }.items()
-    for name in names.split()
-}  # fmt: skip
+# where names are that are neither operators nor submodules
+_MODULES = {
+    "engine.tensor": "Tensor",
+    "engine.meta": "Size",
+    "engine.layout": """
+        strided sparse_coo sparse_csr contiguous_format preserve_format channels_last channels_last_3d layout
+        memory_format
+    """,
+    "engine.modes": "no_grad enable_grad set_grad_enabled inference_mode",
+    "engine.state": """
+        is_grad_enabled is_inference_mode_enabled is_autocast_enabled get_default_dtype set_default_dtype
+        get_default_device
+    """,
+    "engine.random": "Generator default_generator seed initial_seed",
+    "engine.printing": "set_printoptions",
+    "engine.serialization": "save load",
+    "engine.info": "finfo iinfo",
+    "engine.core": """
+        manual_seed get_rng_state set_rng_state is_tensor is_storage is_floating_point is_complex is_signed is_conj
+        is_inference is_nonzero numel can_cast promote_types result_type broadcast_shapes from_numpy typename compile
+        vmap dtype device set_default_device set_default_tensor_type get_num_threads set_num_threads
+        get_num_interop_threads
+        set_num_interop_threads use_deterministic_algorithms are_deterministic_algorithms_enabled
+        is_deterministic_algorithms_warn_only_enabled set_float32_matmul_precision get_float32_matmul_precision
+        set_flush_denormal FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor ShortTensor
+        CharTensor ByteTensor BoolTensor
+    """,
+    "amp": "autocast",
+}
+_HOMES = {name: f"tensight_runtime.{module}" for module, names in _MODULES.items() for name in names.split()}
 _DTYPES = (
     "uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128 half float double short int "
     "long cfloat "

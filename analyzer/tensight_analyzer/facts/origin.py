@@ -71,11 +71,13 @@ class Scene:
 
     def calls(self, spot: Spot) -> tuple[Note, ...]:
         """The user's calls that lead to a spot, innermost first."""
-        notes, frame = [], spot.frame
+        notes, frame, name = [], spot.frame, ""
         while frame.call_node is not None and frame.caller is not None and len(notes) < 3:
             place = frame.caller.place
-            if place is not None and place.facts is not None and frame.function is not None:
-                notes.append(Note(Where(place.file, *place.span(frame.call_node)), f"called here: {frame.function.name}()"))
+            name = name or (_qualified(frame) if frame.function is not None else "")
+            if place is not None and place.facts is not None:
+                notes.append(Note(Where(place.file, *place.span(frame.call_node)), f"{name or 'it'} is called here"))
+                name = ""
             frame = frame.caller
         return tuple(notes)
 
@@ -118,6 +120,45 @@ class Scene:
         if made is None:
             return f"{called} is {shown}", ()
         return f"{called} is {shown}", (Note(made.where, f"{called} is {shown}, made here: `{self.text(made)}`"),)
+
+    def refused(self, event) -> tuple[str, tuple[Note, ...]]:
+        """A refusal in torch's words and the user's names: "mat1 and mat2 shapes …: `x` is f32[2, 3], `w` is f32[4, 5]"."""
+        spot = self.spot(event.at)
+        if spot is None:
+            return event.message, ()
+        shown: list[str] = []
+        notes: dict[Where, Note] = {}
+        for name, tensor in self.operands(spot, event):
+            text, made = self.about(name, tensor, event.path)
+            if len(shown) == 4 or text in shown or (made and made[0].where in notes):  # a bias beside its weight says nothing new
+                continue
+            shown.append(text)
+            notes.update((note.where, note) for note in made)
+        notes.pop(spot.where, None)
+        first = event.message.rstrip(".")
+        return f"{first}: {', '.join(shown)}" if shown else first, tuple(notes.values())
+
+    def of_tensor(self, event) -> tuple[str, tuple[Note, ...]]:
+        """A complaint of autograd in torch's words, with the user's name for the tensor."""
+        spot = self.spot(event.at)
+        name = self.holder(event)
+        if spot is None or event.tensor is None:
+            return event.message, ()
+        text, notes = self.about(name, event.tensor, Knowledge.EMPTY)
+        return f"{event.message.rstrip('.')}: {text}", tuple(n for n in notes if n.where != spot.where)
+
+    def holder(self, event) -> str:
+        """The user's name for the tensor an event is about: the variable that holds it, or the expression at hand."""
+        spot = self.spot(event.at)
+        if spot is None or event.tensor is None:
+            return ""
+        name = self.name_of(event.tensor, spot)
+        if name or spot.inside:
+            return name
+        match spot.node:
+            case ir.Call(func=ir.Attribute(value=owner)) if event.kind in ("no-graph", "not-scalar", "numpy", "freed"):
+                return self.text(spot, owner)
+        return ""
 
     def made_at(self, tensor: TensorValue) -> tuple | None:
         if tensor.fields.get("made at") is not None:
@@ -213,3 +254,17 @@ def _attributes(value: Instance, path: str) -> Iterator[tuple[str, object]]:
                     yield f"{path}[{key}]" if key.isdigit() else f"{path}.{key}", item
         elif isinstance(name, str) and not name.startswith("_"):
             yield f"{path}.{name}", part
+
+
+def made_by(tensor: object) -> tuple | None:
+    """The operator that computed a tensor's values and its place; views are looked through."""
+    if not isinstance(tensor, TensorValue):
+        return None
+    tensor = tensor.fields.get("base") or tensor
+    return tensor.fields.get("origin")
+
+
+def written_at(tensor: TensorValue) -> tuple | None:
+    """Where a tensor was changed in place last."""
+    storage = tensor.fields.get("storage")
+    return storage.fields.get("written") if storage is not None else None

@@ -27,7 +27,7 @@ from tensight_runtime.spec.fact import Fact
 from tensight_runtime.spec.kind import TensorLike
 from tensight_runtime.spec.op import InPlace, Op
 from tensight_runtime.spec.require import RankUnknown, Refused, collecting
-from tensight_runtime.spec.size import Expr, symbol
+from tensight_runtime.spec.size import UNKNOWN, Expr
 from tensight_runtime.spec.size import Unknown as UnknownSize
 
 
@@ -203,7 +203,7 @@ class AbstractDomain(Tensors, Autograd):
         for one, two, three in zip(*(r.dims for r in runs), strict=True):
             step = two - one
             linear = not isinstance(step, UnknownSize) and three - two == step and not isinstance(n, Unknown)
-            dims.append(one + step * (n - 1) if linear else UnknownSize())
+            dims.append(one + step * (n - 1) if linear else UNKNOWN)
         return Fact(runs[0].dtype, tuple(self.machine.path.normalize(d) for d in dims), runs[0].device)
 
     def refuse(self, op: Op | InPlace, bound: list, refused: Refused, at) -> object:

@@ -323,7 +323,7 @@ class Attributes:
         names = tuple(p.name for p in function.code.params if p.kind not in ("args", "kwargs"))
         flags = 32 * function.code.is_generator
         return Instance(
-            self.trail.fields(co_flags=flags, co_varnames=names, co_argcount=len(names), co_name=function.name),
+            self.trail.names(co_flags=flags, co_varnames=names, co_argcount=len(names), co_name=function.name),
             self.types["object"],
         )
 

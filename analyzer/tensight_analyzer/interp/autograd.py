@@ -117,7 +117,7 @@ class Autograd:
             if not silent:
                 target = target or value
                 self.check_inplace(value, at)
-                self.bump(value)
+                self.bump(value, at)
         facts = result if isinstance(result, (tuple, list)) else (result,)
         if target is not None and isinstance(op, InPlace | Op) and (isinstance(op, InPlace) or base.alias == f"same:{names[0]}"
                                                                     or callable(base.alias)):  # fmt: skip
@@ -167,10 +167,11 @@ class Autograd:
         if message:
             self.complain(GradEvent("leaf-in-place", value, message, at, value.fields.get("origin", (None, None))[1]))
 
-    def bump(self, value: TensorValue) -> None:
+    def bump(self, value: TensorValue, at=None) -> None:
         storage = value.fields.get("storage")
         if isinstance(storage, Storage):
             version = storage.fields["version"]
+            storage.fields["written"] = at  # for messages only, so it need not be undone
             self.machine.trail.set(storage.fields, "version", None if version is None else version + 1)
 
     def escaped(self, value: object) -> None:

@@ -734,7 +734,7 @@ def make_type(m, args, kwargs, at):
         return m.class_of(value)
     name, bases, namespace = args[:3]
     items = m.mapping_items(namespace) or {}
-    return m.new_class(name, bases, m.trail.fields({k: v for k, v in items.items() if isinstance(k, str)}),
+    return m.new_class(name, bases, m.trail.names({k: v for k, v in items.items() if isinstance(k, str)}),
                        at[1].module, {}, at)  # fmt: skip
 
 

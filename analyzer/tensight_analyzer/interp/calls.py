@@ -145,7 +145,7 @@ class Calls:
             self.uncertain += 1
             return Unknown("a call nested too deeply")
         module, place = fn.unit
-        frame = Frame(self.trail.fields(), fn.frame, module, place, code, caller, node)
+        frame = Frame(self.trail.names(), fn.frame, module, place, code, caller, node)
         frame.function = fn
         frame.depth = depth
         complaint = self.bind_arguments(fn, args, kwargs, frame)
@@ -241,9 +241,9 @@ class Calls:
     def new_instance(self, cls: ClassValue, args: tuple = ()) -> Instance | Exception_:
         """An object without attributes yet."""
         if cls.native is not None and isinstance(cls.native, type) and issubclass(cls.native, BaseException):
-            return Exception_(self.trail.fields(args=args), cls)
+            return Exception_(self.trail.names(args=args), cls)
         payload = self.empty_payload(cls.native)
-        return Instance(self.trail.fields(), cls, payload)
+        return Instance(self.trail.names(), cls, payload)
 
     def empty_payload(self, native: object) -> object:
         if native is list:

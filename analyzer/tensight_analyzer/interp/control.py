@@ -11,7 +11,7 @@ from collections.abc import Callable
 from tensight_analyzer.interp.frame import Frame, Target
 from tensight_analyzer.interp.join import same
 from tensight_analyzer.interp.signals import BREAK, CONTINUE, DEAD, RETURN, Raised
-from tensight_analyzer.interp.values import MISSING, OneOf, Seq, Unknown
+from tensight_analyzer.interp.values import MISSING, Names, OneOf, Seq, Unknown
 from tensight_analyzer.ir import nodes as ir
 
 
@@ -224,14 +224,15 @@ class Control:
                 if fields.born > mark[1]:
                     continue
                 old = fields.get(key, MISSING)
-                if same(old, value) or (old is not MISSING and self.covers(old, value, key)):
+                if same(old, value) or self.covers_entry(old, value, key, fields):
                     if not same(old, value) and self.equivalent(old, value):
                         self.trail.set(fields, key, value)
                     continue
                 stable = False
-                wide = self.widen(old, value, key, key if isinstance(key, str) else "") if attempt < 3 else (
-                    self.give_up(old, value, key)
-                )
+                if attempt < 3:
+                    wide = self.widen_entry(old, value, key, fields)
+                else:
+                    wide = self.give_up(old, value, None if isinstance(fields, Names) else key)
                 self.trail.set(fields, key, wide)
             if stable:
                 return None

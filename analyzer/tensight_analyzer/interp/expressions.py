@@ -185,7 +185,7 @@ class Expressions:
         scope = frame
         while scope is not None and scope.is_class:  # class bodies are no enclosing scope
             scope = scope.parent
-        return Function(self.trail.fields(), code, scope if scope is not None and scope.code is not None else None, defaults,
+        return Function(self.trail.names(), code, scope if scope is not None and scope.code is not None else None, defaults,
                         (frame.module, frame.place))  # fmt: skip
 
     def eval_await(self, n: ir.Await, frame: Frame) -> object:
@@ -296,7 +296,7 @@ class Expressions:
     # -- comprehensions -------------------------------------------------------------------------------------------------
 
     def eval_comprehension(self, n: ir.Comprehension, frame: Frame) -> object:
-        inner = Frame(self.trail.fields(), frame, frame.module, frame.place, n, frame)
+        inner = Frame(self.trail.names(), frame, frame.module, frame.place, n, frame)
         inner.depth = frame.depth
         inner.call_node = frame.call_node
         inner.caller = frame.caller

@@ -31,7 +31,7 @@ class Imports:
             return known
         native = self.project.native_module(name, self)
         if native is not None:
-            module = ModuleValue(self.trail.fields(native), name, None, True)
+            module = ModuleValue(self.trail.names(native), name, None, True)
             self.modules[name] = module
             return module
         source = self.project.find(name)
@@ -43,7 +43,7 @@ class Imports:
                 if found is not MISSING:
                     return found
             if self.project.is_namespace(name):
-                module = ModuleValue(self.trail.fields(), name, None, True)
+                module = ModuleValue(self.trail.names(), name, None, True)
                 self.modules[name] = module
                 return module
             if self.tries and not self.project.may_exist(name):
@@ -60,7 +60,7 @@ class Imports:
 
     def run_module(self, name: str, source) -> ModuleValue:
         """Interpret a module's file once; a cycle sees it half done, as in Python."""
-        module = ModuleValue(self.trail.fields(), name, source.path, source.is_package)
+        module = ModuleValue(self.trail.names(), name, source.path, source.is_package)
         module.fields["__name__"] = name
         module.fields["__file__"] = source.path
         self.modules[name] = module

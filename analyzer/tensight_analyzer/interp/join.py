@@ -10,6 +10,7 @@ from tensight_analyzer.interp.values import (
     Fields,
     Instance,
     ListValue,
+    Names,
     OneOf,
     Seq,
     TensorValue,
@@ -99,21 +100,20 @@ class Joins:
 
     def join_entry(self, values: list, key: object, fields: Fields) -> object:
         """`Trail.join`'s callback: one entry of one dictionary."""
+        present = [v for v in values if v is not MISSING]
+        if isinstance(fields, Names):
+            joined = self.join_values(present, key if isinstance(key, str) else "") if present else MISSING
+            return joined if len(present) == len(values) else self.one_of((joined, UNBOUND))
+        if len(present) < len(values) and (key == "is" or not present):
+            return MISSING
+        return self.join_states_of(present, key)
+
+    def join_states_of(self, values: list, key: object) -> object:
         first = values[0]
         if isinstance(first, Knowledge):
             for other in values[1:]:
                 first = Knowledge.join(first, other)
             return first
-        if any(v is MISSING for v in values):
-            present = [v for v in values if v is not MISSING]
-            if key == "is" or not present:
-                return MISSING
-            joined = self.join_states_of(present, key)
-            return self.one_of((joined, UNBOUND)) if isinstance(key, str) else joined
-        return self.join_states_of(values, key)
-
-    def join_states_of(self, values: list, key: object) -> object:
-        first = values[0]
         if isinstance(first, Fact):
             for other in values[1:]:
                 first = self.domain.join_facts(first, other)
@@ -147,6 +147,15 @@ class Joins:
         return Seq(element, length)
 
     # -- loops ----------------------------------------------------------------------------------------------------------
+
+    def widen_entry(self, old: object, new: object, key: object, fields: Fields) -> object:
+        """`widen` for one entry: names of the program are no fields of ours."""
+        if isinstance(fields, Names):
+            return self.widen(old, new, None, key if isinstance(key, str) else "")
+        return self.widen(old, new, key)
+
+    def covers_entry(self, wide: object, new: object, key: object, fields: Fields) -> bool:
+        return wide is not MISSING and self.covers(wide, new, None if isinstance(fields, Names) else key)
 
     def widen(self, old: object, new: object, key: object, name: str = "") -> object:
         """A value that covers `old`, `new` and, if the next round confirms it, all that follow."""

@@ -37,7 +37,7 @@ from tensight_analyzer.interp.values import (
     Seq,
     Unknown,
 )
-from tensight_analyzer.ir.nodes import Node, Pass
+from tensight_analyzer.ir.nodes import Name, Node, Pass
 from tensight_runtime.ops import Table
 from tensight_runtime.spec.knowledge import Knowledge
 from tensight_runtime.spec.size import Expr, lower, symbol
@@ -201,7 +201,7 @@ class Machine(
         return ListValue(self.trail.fields(items=items))
 
     def new_exception(self, name: str, message: str = "") -> Exception_:
-        return Exception_(self.trail.fields(args=(message,)), self.types.get(name) or self.types["Exception"])
+        return Exception_(self.trail.names(args=(message,)), self.types.get(name) or self.types["Exception"])
 
     def fail(self, name: str, message: str, why: str = "") -> object:
         """A modelled error: raised where a handler can catch it, otherwise the value is unknown (one mistake is enough)."""
@@ -223,6 +223,17 @@ class Machine(
             place.facts[node] = [seen]
         elif seen != have[-1] and len(have) < 64 and seen not in have:
             have.append(seen)
+
+    def watch_names(self) -> None:
+        """Remember what names hold where they are read, not only where they are bound."""
+        load = self.E[Name]
+
+        def seen(node: Node, frame: Frame) -> object:
+            value = load(node, frame)
+            self.see(node, value, frame)
+            return value
+
+        self.E[Name] = seen
 
     def note(self, text: str) -> None:
         self.notes[text] = self.notes.get(text, 0) + 1

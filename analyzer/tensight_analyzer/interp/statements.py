@@ -186,7 +186,7 @@ class Statements:
     def exec_classdef(self, n: ir.ClassDef, frame: Frame) -> None:
         bases = tuple(self.eval(b, frame) for b in n.bases)
         keywords = {k.name: self.eval(k.value, frame) for k in n.keywords if k.name}
-        body = Frame(self.trail.fields(), frame, frame.module, frame.place, n.code, frame.caller, frame.call_node)
+        body = Frame(self.trail.names(), frame, frame.module, frame.place, n.code, frame.caller, frame.call_node)
         body.is_class = True
         body.depth = frame.depth
         self.trail.set(body.locals, "__qualname__", n.name)

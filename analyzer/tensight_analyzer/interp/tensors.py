@@ -27,8 +27,7 @@ from tensight_runtime.spec.cond import Cond, eq
 from tensight_runtime.spec.device import Device
 from tensight_runtime.spec.dtype import DType
 from tensight_runtime.spec.fact import Fact
-from tensight_runtime.spec.size import Expr, Symbol, product, symbol
-from tensight_runtime.spec.size import Unknown as UnknownSize
+from tensight_runtime.spec.size import UNKNOWN, Expr, Symbol, product, symbol
 
 
 class Tensors:
@@ -119,7 +118,7 @@ class Tensors:
             return a
         dims = None
         if a.dims is not None and b.dims is not None and len(a.dims) == len(b.dims):
-            dims = tuple(x if same(x, y) else self.known_size(UnknownSize()) for x, y in zip(a.dims, b.dims, strict=True))
+            dims = tuple(x if same(x, y) else self.known_size(UNKNOWN) for x, y in zip(a.dims, b.dims, strict=True))
         return Fact(
             a.dtype if a.dtype is b.dtype else None,
             dims,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tensight_analyzer.interp.values import MISSING, Fields
+from tensight_analyzer.interp.values import MISSING, Fields, Names
 
 # (identity of the dictionary, key) -> (dictionary, key, value)
 Delta = dict[tuple[int, object], tuple[Fields, object, object]]
@@ -27,6 +27,11 @@ class Trail:
         """The state of a new value."""
         self.clock += 1
         return Fields(self.clock, *args, **kwargs)
+
+    def names(self, *args, **kwargs) -> Names:
+        """A new namespace: locals, attributes or globals."""
+        self.clock += 1
+        return Names(self.clock, *args, **kwargs)
 
     def set(self, fields: Fields, key: object, value: object) -> None:
         if self.depth:

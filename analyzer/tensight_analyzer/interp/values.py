@@ -36,6 +36,13 @@ class Fields(dict):
     __hash__ = object.__hash__
 
 
+class Names(Fields):
+    """Fields whose keys are the program's own names: locals, attributes, globals."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+
 class Unknown(UnknownLike):
     """A value nobody knows.
 

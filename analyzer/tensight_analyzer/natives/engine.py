@@ -293,7 +293,7 @@ def functional_hessian(m, args, kwargs, at):
 
 def finfo(m, args, kwargs, at):
     dtype = m.resolve(args[0]) if args else dtypes.defaults.dtype
-    fields = m.trail.fields()
+    fields = m.trail.names()
     known = {"bits": getattr(dtype, "bits", None)}
     for name in ("eps", "max", "min", "tiny", "smallest_normal", "resolution"):
         fields[name] = Unknown(f"{name} of a dtype", float)
@@ -303,7 +303,7 @@ def finfo(m, args, kwargs, at):
 
 def iinfo(m, args, kwargs, at):
     dtype = m.resolve(args[0])
-    fields = m.trail.fields()
+    fields = m.trail.names()
     bits = getattr(dtype, "bits", 64)
     signed = getattr(dtype, "signed", True)
     fields.update(bits=bits, max=(1 << (bits - signed)) - 1, min=-(1 << (bits - 1)) if signed else 0)
@@ -319,7 +319,7 @@ def unknown_of(kind: type | None, why: str = "depends on the machine"):
 
 
 def make_generator(m, args, kwargs, at):
-    fields = m.trail.fields()
+    fields = m.trail.names()
     made = Instance(fields, m.types["object"])
     for name in ("manual_seed", "set_state"):
         fields[name] = Native(name, lambda m, args, kwargs, at: made)
@@ -447,7 +447,7 @@ def copy_value(m, value: object, memo: dict) -> object:
         hook = value.cls.lookup("__deepcopy__")
         if hook is not MISSING:
             return m.call(hook, (value, DictValue(m.trail.fields(items={}))), {}, (None, None))
-        made = Instance(m.trail.fields(), value.cls, None)
+        made = Instance(m.trail.names(), value.cls, None)
         memo[id(value)] = made
         made.payload = copy_value(m, value.payload, memo) if value.payload is not None else None
         for key, item in list(value.fields.items()):

@@ -348,7 +348,7 @@ def namedtuple(m, args, kwargs, at):
     name, names = m.resolve(args[0]), m.resolve(args[1])
     plan = names.replace(",", " ").split() if isinstance(names, str) else m.iterate(names)
     defaults = m.iterate(kwargs["defaults"]) if kwargs.get("defaults") else ()
-    return tuple_class(m, name if isinstance(name, str) else "tuple", tuple(plan), defaults, m.trail.fields())
+    return tuple_class(m, name if isinstance(name, str) else "tuple", tuple(plan), defaults, m.trail.names())
 
 
 def tuple_class(m, name: str, names: tuple, defaults: tuple, fields: Fields) -> ClassValue:
@@ -359,7 +359,7 @@ def tuple_class(m, name: str, names: tuple, defaults: tuple, fields: Fields) -> 
         values.update(zip(names, args, strict=False))
         values.update(kwargs)
         items = tuple(values.get(n, Unknown("a missing field")) for n in names)
-        made = Instance(m.trail.fields(dict(zip(names, items, strict=True))), cls, items)
+        made = Instance(m.trail.names(dict(zip(names, items, strict=True))), cls, items)
         return made
 
     def replace(m, args, kwargs, at):
@@ -445,7 +445,7 @@ def replace(m, args, kwargs, at):
     value = m.resolve(args[0])
     if not isinstance(value, Instance):
         return Unknown("a replaced dataclass")
-    made = Instance(m.trail.fields(dict(value.fields)), value.cls, value.payload)
+    made = Instance(m.trail.names(dict(value.fields)), value.cls, value.payload)
     for name, item in kwargs.items():
         m.setattr(made, name, item, at)
     return made
@@ -454,7 +454,7 @@ def replace(m, args, kwargs, at):
 def dataclass_fields(m, args, kwargs, at):
     made = []
     for name in fields_of(m, args[0]):
-        made.append(Instance(m.trail.fields(name=name), m.types["object"]))
+        made.append(Instance(m.trail.names(name=name), m.types["object"]))
     return tuple(made)
 
 
@@ -467,14 +467,14 @@ def shallow(m, args, kwargs, at):
     if isinstance(value, (ListValue, DictValue)):
         return type(value)(m.trail.fields(items=value.fields["items"]))
     if isinstance(value, Instance):
-        return Instance(m.trail.fields(dict(value.fields)), value.cls, value.payload)
+        return Instance(m.trail.names(dict(value.fields)), value.cls, value.payload)
     return value
 
 
 def contextmanager(m, args, kwargs, at):
     """A generator function as a context manager: what it yields first is bound; the rest runs at once."""
     function = args[0]
-    cls = ClassValue(m.trail.fields(), "_GeneratorContextManager", (m.types["object"],))
+    cls = ClassValue(m.trail.names(), "_GeneratorContextManager", (m.types["object"],))
 
     def enter(m, args, kwargs, at):
         plan = m.iterate(args[0].fields["made"])
@@ -483,15 +483,15 @@ def contextmanager(m, args, kwargs, at):
     cls.fields["__enter__"] = Native("__enter__", enter)
     cls.fields["__exit__"] = Native("__exit__", nothing)
     return Native("contextmanager", lambda m, args, kwargs, at: Instance(
-        m.trail.fields(made=m.call(function, args, kwargs, at)), cls))  # fmt: skip
+        m.trail.names(made=m.call(function, args, kwargs, at)), cls))  # fmt: skip
 
 
 def nullcontext(m, args, kwargs, at):
-    cls = ClassValue(m.trail.fields(), "nullcontext", (m.types["object"],))
+    cls = ClassValue(m.trail.names(), "nullcontext", (m.types["object"],))
     value = args[0] if args else kwargs.get("enter_result")
     cls.fields["__enter__"] = Native("__enter__", lambda m, args, kwargs, at: value)
     cls.fields["__exit__"] = Native("__exit__", nothing)
-    return Instance(m.trail.fields(), cls)
+    return Instance(m.trail.names(), cls)
 
 
 def parsed(m, args, kwargs, at):
@@ -533,7 +533,7 @@ def enum_base(m) -> ClassValue:
                 continue
             number = value if isinstance(value, int) and not isinstance(value, bool) else number + 1
             shown = number if isinstance(value, _Auto) else value
-            member = Instance(m.trail.fields({"name": name, "value": shown, "_name_": name, "_value_": shown}), cls)
+            member = Instance(m.trail.names({"name": name, "value": shown, "_name_": name, "_value_": shown}), cls)
             members[name] = member
             m.trail.set(cls.fields, name, member)
         if members:
@@ -653,7 +653,7 @@ def named_tuple_base(m) -> ClassValue:
         cls = args[0]
         names = cls.fields.get("__annotations_in_order__", ())
         defaults = tuple(cls.fields[n] for n in names if n in cls.fields)
-        made = tuple_class(m, cls.name, names, defaults, m.trail.fields())
+        made = tuple_class(m, cls.name, names, defaults, m.trail.names())
         for name in ("__new__", "_fields", "_replace", "_asdict"):
             value = made.fields[name]
             if name == "__new__":
@@ -662,7 +662,7 @@ def named_tuple_base(m) -> ClassValue:
 
     def call(m, args, kwargs, at):
         names = tuple(i[0] for i in m.iterate(args[1]))
-        return tuple_class(m, args[0], names, (), m.trail.fields())
+        return tuple_class(m, args[0], names, (), m.trail.names())
 
     base.fields["__init_subclass__"] = ClassMethod(Native("__init_subclass__", subclass))
     base.fields["__new__"] = StaticMethod(Native("NamedTuple", lambda m, args, kwargs, at: call(m, args[1:], kwargs, at)))

@@ -17,8 +17,8 @@ from tensight_runtime.engine.out import into_out
 from tensight_runtime.engine.plan import Entry, Plan, make_plan, prepare
 from tensight_runtime.engine.recording import mark_inference, record, record_one, required_bits
 from tensight_runtime.engine.results import result_class
-from tensight_runtime.engine.state import modes
-from tensight_runtime.engine.tensor import Parameter, Tensor
+from tensight_runtime.engine.state import modes, switches
+from tensight_runtime.engine.tensor import Parameter, Tensor, subclassed
 from tensight_runtime.engine.wrapping import alias_of, make_view, many, wrapped
 from tensight_runtime.spec.op import InPlace, Op
 
@@ -29,6 +29,8 @@ _ndarray = np.ndarray
 def call(entry: Entry, args: Sequence, kwargs: dict) -> object:
     """Call an operator of the table as torch's function or method is called."""
     key = call_key(args, kwargs, PARTS_FLOATS_ALIKE if entry.floats_alike else PARTS)
+    if key is None and (cls := _subclass(args)) is not None:
+        return _as(call(entry, [_plainly(a) for a in args], {k: _plainly(v) for k, v in kwargs.items()}), cls)
     plan = entry.plans.get(key)
     if plan is not None:
         values = plan.values(args, kwargs)
@@ -40,7 +42,7 @@ def call(entry: Entry, args: Sequence, kwargs: dict) -> object:
         plan, values = prepare(entry, args, kwargs)
         if plan.cacheable and key is not None:
             entry.remember(key, plan)
-    if modes.autocast is not None:
+    if switches.autocast and modes.autocast is not None:
         return autocast.run(plan, values)
     return execute(plan, values)
 
@@ -51,6 +53,29 @@ def call_op(op: Op | InPlace, args: Sequence, kwargs: dict) -> object:
     if entry is None:
         entry = _entries[op] = Entry(getattr(op, "base_name", op.name), (op,))
     return call(entry, args, kwargs)
+
+
+def _subclass(args: Sequence) -> type | None:
+    """The user's own subclass of Tensor among the operands: results are of it too."""
+    for a in args:
+        if isinstance(a, Tensor):
+            if type(a) is not Tensor and type(a) is not Parameter:
+                return type(a)
+        elif isinstance(a, (list, tuple)) and (found := _subclass(a)) is not None:
+            return found
+    return None
+
+
+def _plainly(value: object) -> object:
+    if isinstance(value, Tensor):
+        return value if type(value) is Parameter else subclassed(value, Tensor)
+    return type(value)(map(_plainly, value)) if type(value) in (list, tuple) else value
+
+
+def _as(result: object, cls: type) -> object:
+    if isinstance(result, Tensor):
+        return subclassed(result, cls)
+    return type(result)(_as(item, cls) for item in result) if type(result) in (list, tuple) else result
 
 
 def apply(op: Op | InPlace, values: list) -> object:
@@ -92,9 +117,9 @@ def one(entry: Entry):
     known = entry.plans.get
 
     def run(a: Tensor) -> object:
-        plan = known((a._meta,))
-        if plan is None or not plan.direct or modes.autocast is not None:
-            if plan is None or not plan.arranged or modes.autocast is not None:
+        plan = known((a._meta,)) if a.__class__ is Tensor or a.__class__ is Parameter else None
+        if plan is None or not plan.direct or switches.autocast:
+            if plan is None or not plan.arranged or switches.autocast:
                 return call(entry, (a,), {})
             return execute(plan, [a, *plan.tail])
         operand = a._array
@@ -136,8 +161,10 @@ def two(entry: Entry):
             other = b
         else:
             plan = None
-        if plan is None or not plan.direct or modes.autocast is not None:
-            if plan is None or not plan.arranged or modes.autocast is not None:
+        if a.__class__ is not Tensor and a.__class__ is not Parameter:
+            plan = None
+        if plan is None or not plan.direct or switches.autocast:
+            if plan is None or not plan.arranged or switches.autocast:
                 return call(entry, (a, b), {})
             return execute(plan, [a, b, *plan.tail])
         operand = a._array
@@ -216,7 +243,7 @@ def _view_result(plan: Plan, values: list) -> Tensor:
     result = _new(Tensor)
     result._array = array
     result._meta = meta
-    if plan.alias == "maybe" and not np.may_share_memory(array, of._array):
+    if plan.alias == "maybe" and not arrays.may_share(array, of._array):
         of = None
     if of is not None:
         make_view(result, of, plan, values, plan.alias)

@@ -106,6 +106,8 @@ def round_to_bfloat16(array):
     """float32 values that bfloat16 holds, to nearest, ties to even; NaN stays NaN."""
     if array.size == 0:
         return array
+    if not array.shape:
+        return round_to_bfloat16(array.reshape(1)).reshape(())
     array = array if array.flags.c_contiguous else array.copy()
     bits = array.view("uint32")
     rounded = (bits + (0x7FFF + ((bits >> 16) & 1))) & 0xFFFF0000
@@ -116,6 +118,14 @@ def round_to_bfloat16(array):
     return result
 
 
+def may_share(a: object, b: object) -> bool:
+    """Whether two arrays may lie in the same memory."""
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.may_share_memory(a, b)
+    return bool(sys.modules["cupy"].may_share_memory(a, b))
+
+
 def writable(array) -> bool:
     """Whether each element has its own place in memory, so that it may be written."""
-    return all(stride != 0 or size <= 1 for stride, size in zip(array.strides, array.shape, strict=True))
+    dims = zip(array.strides, array.shape, strict=True)
+    return array.size == 0 or all(stride != 0 or size <= 1 for stride, size in dims)

@@ -9,6 +9,7 @@ import numpy as np
 from tensight_runtime.engine import Tensor, from_array, state
 from tensight_runtime.engine import random as generator
 from tensight_runtime.engine.construct import legacy
+from tensight_runtime.engine.meta import Size
 from tensight_runtime.spec.device import Device, parse_device
 from tensight_runtime.spec.dtype import BY_NAME, DType
 from tensight_runtime.spec.dtype import promote_types as _promote_types
@@ -112,6 +113,17 @@ def result_type(tensor1: object, tensor2: object) -> DType:
     """The dtype an arithmetic operator would give."""
     tensors = [(t.dtype, t.dim()) for t in (tensor1, tensor2) if isinstance(t, Tensor)]
     return _result_type(tensors, [t for t in (tensor1, tensor2) if not isinstance(t, Tensor)])
+
+
+def broadcast_shapes(*shapes: object) -> Size:
+    """The shape that shapes broadcast to."""
+    shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    try:
+        return Size(np.broadcast_shapes(*shapes))
+    except ValueError:
+        raise RuntimeError(
+            "Shape mismatch: objects cannot be broadcast to a single shape: " + ", ".join(str(list(s)) for s in shapes)
+        ) from None
 
 
 def from_numpy(ndarray: np.ndarray) -> Tensor:

@@ -167,6 +167,11 @@ class Described(TensorLike):
         array = self.numpy()
         return array if dtype is None else array.astype(dtype, copy=False)
 
+    def __array_wrap__(self, array: np.ndarray, context: object = None, return_scalar: bool = False) -> Described:
+        from tensight_runtime.engine.tensor import from_array
+
+        return from_array(np.asarray(array, np.uint8 if array.dtype == np.bool_ else None))
+
     def __len__(self) -> int:
         shape = self._meta.shape
         if not shape:

@@ -7,13 +7,13 @@ import functools
 import numpy as np
 
 from tensight_runtime.engine.modes import no_grad
-from tensight_runtime.engine.node import SECOND_TIME, Node, edge_of, fit, modified, sequence
+from tensight_runtime.engine.node import SECOND_TIME, SpecialNode, edge_of, fit, modified, sequence
 from tensight_runtime.engine.state import modes
 from tensight_runtime.engine.tape import zeros
 from tensight_runtime.engine.tensor import Tensor, wrap
 
 
-class FunctionCtx(Node):
+class FunctionCtx(SpecialNode):
     """What `forward` and `backward` share; it is the node of the results too."""
 
     materialize_grads = True
@@ -170,7 +170,7 @@ def once_differentiable(backward):
     return inside
 
 
-class _TwiceRefused(Node):
+class _TwiceRefused(SpecialNode):
     """The node of a gradient that came out of a once_differentiable backward."""
 
     def apply(self, g: object) -> list:

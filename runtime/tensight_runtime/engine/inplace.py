@@ -6,11 +6,9 @@ through the operator and the rest past it; every view of the base learns its nod
 
 from __future__ import annotations
 
-import numpy as np
-
 from tensight_runtime.engine import arrays
 from tensight_runtime.engine.kernel import run_kernel
-from tensight_runtime.engine.node import Node, edge_of, sequence, short_name
+from tensight_runtime.engine.node import Node, SpecialNode, edge_of, sequence, short_name
 from tensight_runtime.engine.recipe import node_class
 from tensight_runtime.engine.recording import record, required_bits
 from tensight_runtime.engine.state import modes
@@ -33,6 +31,8 @@ def run_inplace(plan, values: list) -> Tensor:
         _check_overlap(plan, values, target)
     extras: tuple = ()
     if plan.op.composite:
+        if required:  # what the body saves of the old values must outlive the write
+            values = _before(plan, values, required, reads=True)
         positional = values if plan.count is None else values[: plan.count]
         result = plan.kernel(*positional, **{name: values[at] for name, at in plan.keywords})
         target._array[...] = arrays.cast(result._array, target._meta.dtype)
@@ -48,9 +48,7 @@ def run_inplace(plan, values: list) -> Tensor:
         found, extras = found[0], found[1:]
     if plan.inplace or operands[plan.target] is not target._array:
         written = arrays.coerce(plan.xp, found, target._meta.dtype)
-        np.copyto(target._array, written) if isinstance(written, np.ndarray) else target._array.__setitem__(
-            ..., written
-        )
+        target._array[...] = written
     elif target._meta.dtype.name == "bfloat16":
         target._array[...] = arrays.cast(target._array, target._meta.dtype)
     for at, bumps in plan.mutated or ((plan.target, True),):
@@ -68,13 +66,21 @@ def _write(plan, values: list, target: Tensor) -> Tensor:
     array = target._array
     if array.base is not None and not arrays.writable(array):
         raise RuntimeError(OVERLAP)
-    if target._vc is not None:
+    if plan.inplace and target._vc is not None:
         _check_overlap(plan, values, target)
-    found, _ = run_kernel(plan, values)
-    if getattr(found, "dtype", None) is array.dtype:
-        array[...] = found
+    operands = list(values)
+    for at in plan.singles:
+        operands[at] = values[at]._array
+    if plan.count is not None:
+        keywords = {name: operands[at] for name, at in plan.keywords}
+        found = plan.kernel(plan.xp, *operands[: plan.count], **keywords)
     else:
-        array[...] = arrays.coerce(plan.xp, found, target._meta.dtype)
+        found = plan.kernel(plan.xp, *operands)
+    if plan.inplace:
+        if getattr(found, "dtype", None) is array.dtype:
+            array[...] = found
+        else:
+            array[...] = arrays.coerce(plan.xp, found, target._meta.dtype)
     target._bump()
     return target
 
@@ -103,7 +109,7 @@ def _record_write(plan, before: list, required: int, target: Tensor, extras: tup
         if not target.requires_grad:
             return
         node = node_class(plan.op.grad_name)()
-        node.seq, node.edges, node.saved = next(sequence), [], []
+        node.recipe, node.seq, node.edges, node.saved = None, next(sequence), [], []
         node.apply = lambda g: []
         stand_in._node = node
     recipe = stand_in._node.recipe
@@ -111,13 +117,13 @@ def _record_write(plan, before: list, required: int, target: Tensor, extras: tup
     rebase(target, stand_in._node, 0, own[0] if own else None)
 
 
-def _before(plan, values: list, required: int) -> list:
+def _before(plan, values: list, required: int, reads: bool = False) -> list:
     """The operands as they are before the write; where a derivative reads the old values, a copy of them."""
     at = plan.target
     target: Tensor = values[at]
     name = plan.op.params[at].name
     positions = {i for bit, i in plan.diff if required & bit}
-    reads = any(name in vjp.names for p, vjp in plan.op.vjps.items() if plan.op.index[p] in positions)
+    reads = reads or any(name in vjp.names for p, vjp in plan.op.vjps.items() if plan.op.index[p] in positions)
     old = wrap(target._array.copy() if reads else target._array, target._meta)
     old._requires, old._node, old._nr = target.requires_grad, target._node, target._nr
     return [old if v is target else v for v in values]
@@ -145,7 +151,7 @@ def _check_overlap(plan, values: list, target: Tensor) -> None:
     """An operand may lie exactly where the target lies, or elsewhere, but not partly there."""
     for at in plan.singles:
         other = values[at]
-        if other is target or other._vc is not target._vc or not np.may_share_memory(other._array, target._array):
+        if other is target or other._vc is not target._vc or not arrays.may_share(other._array, target._array):
             continue
         here, there = target._array, other._array
         same = here.shape == there.shape and here.strides == there.strides and target.data_ptr() == other.data_ptr()
@@ -227,7 +233,7 @@ def look(view: tuple | None, base: Tensor) -> Tensor:
     return base
 
 
-class AsStridedBackward0(Node):
+class AsStridedBackward0(SpecialNode):
     """A view of a base that was written to: its gradient goes back through the operators that make the view."""
 
     def __init__(self, view: Tensor, base: Tensor):
@@ -249,7 +255,7 @@ class AsStridedBackward0(Node):
             node.release()
 
 
-class CopySlices(Node):
+class CopySlices(SpecialNode):
     """A base after a write into one of its views."""
 
     def __init__(self, base: Tensor, view: Tensor, node: Node, nr: int, own: int | None):
@@ -269,7 +275,7 @@ class CopySlices(Node):
         grads = self.node.apply(inner if self.node.width == 1 else _at(inner, self.nr, self.node.width))
         own = grads.pop(self.own) if self.own is not None else None
         if own is None:
-            own = wrap(np.zeros_like(part._array), part._meta)
+            own = wrap(arrays.xp_for(part.device).zeros_like(part._array), part._meta)
         internal.copy_(part, own)
         return [rest, *grads]
 

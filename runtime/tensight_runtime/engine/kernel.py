@@ -53,7 +53,7 @@ def unshared(array, operands: list):
     for operand in operands:
         for item in operand if isinstance(operand, (list, tuple)) else (operand,):
             if arrays.is_array(item) and (
-                array is item or (array.base is not None and np.may_share_memory(array, item))
+                array is item or (array.base is not None and arrays.may_share(array, item))
             ):
                 return array.copy()
     return array

@@ -22,12 +22,13 @@ from tensight_runtime.spec.op import REQUIRED, InPlace, Op
 def install() -> None:
     """Give Tensor everything the table declares under "Tensor."; what the class has itself stays."""
     Tensor.dispatch = lambda self, op, args, kwargs: call_op(op, args, kwargs)
+    Tensor.own_names = frozenset(Tensor.__dict__)
     own = {*Tensor.__dict__, *Described.__dict__}
     for name, overloads in table().members("Tensor").items():
         if name in own and name not in ("__hash__",):
             continue
         setattr(Tensor, name, _member(name, overloads))
-    for name, overloads in _written_in_place().items():
+    for name, overloads in written_in_place().items():
         if name not in Tensor.__dict__:
             setattr(Tensor, name, _member(name, overloads))
     if "__eq__" in Tensor.__dict__:
@@ -73,7 +74,7 @@ def _member(name: str, overloads: tuple[Op | InPlace, ...]) -> object:
     return method
 
 
-def _written_in_place() -> dict[str, tuple[InPlace, ...]]:
+def written_in_place() -> dict[str, tuple[InPlace, ...]]:
     """`a += b` where `a + b` exists in place: `__iadd__` from `__add__`."""
     members = table().members("Tensor")
     derived = {}

@@ -29,12 +29,12 @@ class Node:
     None if all were 0.
     """
 
-    recipe = None
-    edges: list[Edge] = ()
-    saved: list | None = ()
+    __slots__ = ("__dict__", "__weakref__", "edges", "recipe", "saved", "seq")
+
     versions: list[int] | None = None
-    seq = 0
     width = 1  # how many results
+    packed = False  # whether saved_tensors_hooks keep what is saved
+    hooked = False  # whether any of the hooks below are there
     tensor_hooks: dict[int, OrderedDict] | None = None
     hooks: OrderedDict | None = None
     prehooks: OrderedDict | None = None
@@ -76,22 +76,21 @@ class Node:
                 counter = values[k]._vc
                 if counter is not None and counter[0]:
                     self.unpacked()  # raises
-        if versions is not None or (recipe.out_slots and modes.grad):
+        if versions is not None or self.packed or (recipe.out_slots and modes.grad):
             values = self.unpacked()
         if recipe.constants:
             values = values + recipe.constants
         metas = recipe.metas
         grads: list = [None] * len(metas)
         for derivative, reads, slot in recipe.simple_calls:
-            count = len(reads)
-            if count == 0:
+            if not reads:
                 grad = derivative(g)
-            elif count == 1:
+            elif len(reads) == 1:
                 grad = derivative(g, values[reads[0]])
             else:
                 grad = derivative(g, *[values[i] for i in reads])
             if grad is not None:
-                if getattr(grad, "_meta", None) is not metas[slot]:
+                if grad.__class__ is not Tensor or grad._meta is not metas[slot]:
                     grad = fit(grad, metas[slot])
                 grads[slot] = grad
         return grads
@@ -108,6 +107,8 @@ class Node:
             if counter is not None and counter[0] != (versions[at] if versions is not None else 0):
                 raise RuntimeError(modified(saved[k], self._origin(k), versions[at] if versions is not None else 0))
         saved = list(saved)
+        if self.packed:
+            saved = [value.unpack(value.packed) if isinstance(value, Packed) else value for value in saved]
         if recipe.list_slots:
             for k in recipe.list_slots:
                 for item, then in zip(saved[k][0], saved[k][1], strict=True):
@@ -162,18 +163,21 @@ class Node:
 
     def register_hook(self, hook: Callable) -> RemovableHandle:
         """`hook(grad_inputs, grad_outputs)` runs after this node; what it returns replaces grad_inputs."""
+        self.hooked = True
         if self.hooks is None:
             self.hooks = OrderedDict()
         return RemovableHandle(self.hooks, hook)
 
     def register_prehook(self, hook: Callable) -> RemovableHandle:
         """`hook(grad_outputs)` runs before this node; what it returns replaces them."""
+        self.hooked = True
         if self.prehooks is None:
             self.prehooks = OrderedDict()
         return RemovableHandle(self.prehooks, hook)
 
     def register_tensor_hook(self, nr: int, hook: Callable) -> RemovableHandle:
         """`hook(grad)` for one result of this node."""
+        self.hooked = True
         if self.tensor_hooks is None:
             self.tensor_hooks = {}
         return RemovableHandle(self.tensor_hooks.setdefault(nr, OrderedDict()), hook)
@@ -187,6 +191,7 @@ class Node:
             if owner is not None:
                 owner._grad = grad if owner._grad is None else owner._grad + grad
 
+        self.hooked = True
         hooks = self.tensor_hooks = self.tensor_hooks or {}
         hooks.setdefault(tensor._nr, OrderedDict())["retain"] = keep
 
@@ -208,11 +213,36 @@ class Node:
         return f"<{self.name()} object at {id(self):#x}>"
 
 
-class AccumulateGrad(Node):
+class Packed:
+    """A saved tensor as a pack hook left it."""
+
+    _vc = None
+    _inference = False
+
+    def __init__(self, packed: object, unpack: Callable):
+        self.packed, self.unpack = packed, unpack
+
+
+class SpecialNode(Node):
+    """A node that is no operator's: it has no recipe and defines `apply`."""
+
+    recipe = None
+    edges: list[Edge] = ()
+    saved = ()
+    seq = 0
+
+
+class AccumulateGrad(SpecialNode):
     """The end of the graph at a leaf; made only when somebody looks at it."""
 
     def __init__(self, variable: Tensor):
         self.variable = variable
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self.variable):#x}>"
 
     def apply(self, g: Tensor) -> list:
         from tensight_runtime.engine.tape import accumulate

@@ -48,8 +48,8 @@ class Plan:
     """One way to run one operator."""
 
     __slots__ = (
-        "alias", "alias_of", "aliases", "arranged", "bf16", "bits", "cacheable", "casts", "checked", "count",
-        "device", "diff", "direct", "dtypes", "fast", "grad_at", "host", "indexes", "inplace", "kernel",
+        "alias", "alias_of", "aliases", "arranged", "bits", "cacheable", "casts", "checked", "count",
+        "device", "diff", "direct", "dtypes", "fast", "finishes", "grad_at", "host", "indexes", "inplace", "kernel",
         "keyword_at", "keywords", "lists", "looks", "many", "meta", "metas", "moves", "mutated",
         "no_keywords", "np_dtype", "op", "recipes", "result", "rng_at", "singles", "spread_at", "tail",
         "target", "template", "views", "writes", "xp",
@@ -127,22 +127,24 @@ def make_plan(overload: Op | InPlace, values: list) -> Plan:
         plan.result == "one" and plan.alias == "new" and not plan.mutated and not plan.inplace and not op.composite
         and not op.extras and plan.meta is not None and plan.meta.device.type == "cpu" and not plan.lists
         and not plan.indexes and not plan.moves
-        and plan.rng_at is None and plan.grad_at is None and not plan.bf16
+        and plan.rng_at is None and plan.grad_at is None and not plan.finishes
     )  # fmt: skip
     plan.looks = (
         plan.result == "one" and plan.alias in ("view", "maybe") and not plan.mutated and not plan.inplace
         and not op.composite and not op.extras and plan.meta is not None and plan.meta.device.type == "cpu"
         and len(plan.singles) == 1 and not plan.lists and not plan.indexes and not plan.moves and not plan.casts
-        and plan.rng_at is None and plan.grad_at is None and not plan.bf16 and plan.xp.__name__ == "numpy"
+        and plan.rng_at is None and plan.grad_at is None and not plan.finishes and plan.xp.__name__ == "numpy"
     )  # fmt: skip
     plan.bits = [0] * len(values)
     for bit, at in plan.diff:
         plan.bits[at] = bit
-    # in place, and nothing but the kernel and the write to do where no history is recorded
+    # written to, and nothing but the kernel and the write to do where no history is recorded
+    own_write = plan.inplace and plan.alias == "new" and not plan.mutated
+    kernel_writes = plan.target is not None and plan.mutated == ((plan.target, True),)
     plan.writes = (
-        plan.inplace and plan.alias == "new" and plan.result == "one" and not op.composite and not op.extras
-        and not plan.lists and not plan.indexes and not plan.moves and plan.rng_at is None and not plan.bf16
-        and not plan.mutated and plan.xp.__name__ == "numpy"
+        (own_write or kernel_writes) and plan.result == "one" and not op.composite and not op.extras and not plan.lists
+        and not plan.indexes and not plan.moves and not plan.casts and plan.rng_at is None and not plan.finishes
+        and plan.grad_at is None and plan.xp.__name__ == "numpy"
     )  # fmt: skip
     return plan
 
@@ -225,7 +227,7 @@ def _arrays(plan: Plan, op: Op, values: list, facts: list) -> None:
                 break
     plan.casts = tuple(casts)
     dtypes = plan.dtypes if isinstance(plan.dtypes, list) else [plan.dtypes]
-    plan.bf16 = any(d is not None and d.name == "bfloat16" for d in dtypes)
+    plan.finishes = plan.device.type != "cpu" or any(d is not None and d.name == "bfloat16" for d in dtypes)
     last = op.positional
     plan.keywords = tuple(
         (p.name, i) for i, p in enumerate(op.params) if i >= last and (op.composite or values[i] is not p.default)

@@ -49,7 +49,8 @@ def set_printoptions(
 
 def show(tensor: Tensor) -> str:
     """`tensor([1., 2.], grad_fn=<MulBackward0>)`."""
-    prefix = "tensor("
+    own = type(tensor).__name__
+    prefix = "tensor(" if own in ("Tensor", "Parameter") else f"{own}("
     array = arrays.on_device(tensor._array, CPU)
     suffixes = []
     if tensor.device.type not in ("cpu", "meta"):

@@ -47,6 +47,9 @@ def recipe_for(op: Op, values: list, required: set[int], out_metas: tuple[Meta |
         elif isinstance(value, Tensor):
             recipe.positions.append((at, None))
             recipe.metas.append(value._meta)
+        elif value is not None:  # a number in a tensor's place has an edge too, to nowhere
+            recipe.positions.append((at, None))
+            recipe.metas.append(None)
     recipe.ends = tuple(at if at in required else -1 for at, _ in recipe.positions)
     _plan_calls(recipe, op, values, required, starts)
     simple = (

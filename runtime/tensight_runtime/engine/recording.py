@@ -8,9 +8,10 @@ import numpy as np
 
 from tensight_runtime.engine import arrays
 from tensight_runtime.engine.meta import meta_of_array
-from tensight_runtime.engine.node import edge_of, sequence
+from tensight_runtime.engine.node import Node, Packed, edge_of, sequence
 from tensight_runtime.engine.plan import Plan
-from tensight_runtime.engine.recipe import recipe_for
+from tensight_runtime.engine.recipe import Recipe, recipe_for
+from tensight_runtime.engine.state import modes, switches
 from tensight_runtime.engine.tensor import Tensor, wrap
 
 _new = object.__new__
@@ -42,6 +43,8 @@ def record_one(plan: Plan, values: Sequence, required: int, result: Tensor) -> N
         if counter is not None and (counter[0] or saved[k]._inference):
             node.versions = _versions(saved, recipe)
             break
+    if switches.saved_hooks and modes.saved_hooks:
+        _pack(node, recipe)
     result._node = node
     result._requires = True
 
@@ -67,6 +70,8 @@ def record(plan: Plan, values: list, required: int, results: tuple, extras: tupl
     node.versions = _versions(saved, recipe)
     for k in recipe.list_slots:
         saved[k] = saved[k], [t._version if isinstance(t, Tensor) else 0 for t in saved[k]]
+    if switches.saved_hooks and modes.saved_hooks:
+        _pack(node, recipe)
     if recipe.width != 1:
         node.width = recipe.width
     for nr, result in enumerate(results):
@@ -75,6 +80,14 @@ def record(plan: Plan, values: list, required: int, results: tuple, extras: tupl
             result._nr = nr
             result._requires = True
     return True
+
+
+def _pack(node: Node, recipe: Recipe) -> None:
+    """Give what is saved to the innermost saved_tensors_hooks."""
+    pack, unpack = modes.saved_hooks[-1]
+    node.packed = True
+    for k in recipe.tensor_slots:
+        node.saved[k] = Packed(pack(node.saved[k]), unpack)
 
 
 def make_recipe(plan: Plan, values: Sequence, required: int, results: tuple):
@@ -123,9 +136,13 @@ def required_bits(plan: Plan, values: list) -> int:
     required = 0
     for bit, at in plan.diff:
         value = values[at]
-        for operand in value if isinstance(value, (list, tuple)) else (value,):
-            if isinstance(operand, Tensor) and operand.requires_grad:
+        if isinstance(value, Tensor):
+            if value._base is not None:
+                value._refresh()
+            if value._requires:
                 required |= bit
+        elif any(isinstance(operand, Tensor) and operand.requires_grad for operand in value):
+            required |= bit
     return required
 
 

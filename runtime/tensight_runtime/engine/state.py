@@ -17,10 +17,18 @@ class Modes(threading.local):
     grad = True
     inference = False
     autocast: dict | None = None
-    anomaly = False
+    saved_hooks: tuple = ()  # (pack, unpack) pairs of saved_tensors_hooks
+
+
+class Switches:
+    """What is rarely on, so that a look here, which is cheaper than one into `modes`, mostly decides."""
+
+    autocast = 0  # autocast blocks that are entered, in all threads
+    saved_hooks = 0  # and saved_tensors_hooks
 
 
 modes = Modes()
+switches = Switches()
 _when_defaults_change: list = []  # functions that forget what they derived from the defaults
 
 
@@ -80,6 +88,7 @@ def _autocast() -> dict | None:
 
 
 def _set_autocast(dtypes: dict | None) -> None:
+    switches.autocast += (dtypes is not None) - (modes.autocast is not None)
     modes.autocast = dtypes
 
 

@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from tensight_runtime.engine import internal
+from tensight_runtime.engine import arrays, internal
 from tensight_runtime.engine.meta import Meta
 from tensight_runtime.engine.node import Edge, Node, edge_of, fit
 from tensight_runtime.engine.state import modes
@@ -148,37 +148,45 @@ class _Walk:
         if self.create or have._meta is not g._meta or have._meta.dtype is bfloat16:
             return internal.add(have, fit(g, have._meta))
         if place in self.owned:
-            np.add(have._array, g._array, out=have._array)
+            have._array += g._array
             return have
         self.owned.add(place)
-        return wrap(np.asarray(have._array + g._array), have._meta)
+        total = have._array + g._array
+        return wrap(total if arrays.is_array(total) else np.asarray(total), have._meta)
 
     def run(self) -> None:
-        waiting, arrived, owned, send = self.waiting, self.arrived, self.owned, self.send
+        waiting, arrived, owned, send, watched = self.waiting, self.arrived, self.owned, self.send, self.watched
+        keep = self.keep
         while waiting:
             node = heappop(waiting)[1]
             g = arrived.pop(node)
-            owned.discard(node)
+            if owned:
+                owned.discard(node)
             if node.width != 1:
                 g = tuple(g)
-            if node.tensor_hooks is not None:
+            if node.hooked and node.tensor_hooks is not None:
                 g = _run_tensor_hooks(node, g)
-            if node in self.watched:
-                for nr in self.watched[node]:
-                    self.watched[node][nr] = g if node.width == 1 else g[nr]
-            if self.only is not None and node not in self.only:
-                continue
-            if node.prehooks is not None:
-                g = _run_prehooks(node, g)
-            grads = node.apply(g)
-            if node.hooks is not None:
-                grads = _run_hooks(node, grads, g)
-            del g
+            if self.only is not None:
+                if node in watched:
+                    for nr in watched[node]:
+                        watched[node][nr] = g if node.width == 1 else g[nr]
+                if node not in self.only:
+                    continue
+            if node.hooked:
+                grads = _apply_hooked(node, g)
+            else:
+                grads = node.apply(g)
             edges = node.edges
-            if not self.keep:
+            if not keep:
                 node.release()
-            for k, edge in enumerate(edges):
-                if edge is not None and (found := grads[k]) is not None:
+            g = None
+            for edge, found in zip(edges, grads, strict=False):
+                if found is None or edge is None:
+                    continue
+                if isinstance(edge, Node) and edge.width == 1 and edge not in arrived:
+                    heappush(waiting, (-edge.seq, edge))
+                    arrived[edge] = found
+                else:
                     send(edge, found)
             found = grads = None
 
@@ -240,18 +248,16 @@ def accumulate(leaf: Tensor, g: Tensor, create: bool) -> None:
     have = leaf._grad
     if have is None:
         leaf._grad = g if create else internal.clone(g.detach() if g._requires else g)
-    elif create or have._meta is not g._meta or have._meta.dtype is bfloat16 or not have._array.flags.writeable:
+    elif create or have._meta is not g._meta or have._meta.dtype is bfloat16 or not arrays.writable(have._array):
         leaf._grad = internal.add(have, fit(g, have._meta))
     else:
-        np.add(have._array, g._array, out=have._array)
+        have._array += g._array
         have._bump()
 
 
 def zeros(meta: Meta) -> Tensor:
     """A gradient of zeros."""
-    from tensight_runtime.engine.arrays import xp_for
-
-    return wrap(xp_for(meta.device).zeros(meta.shape, meta.array_dtype), meta)
+    return wrap(arrays.xp_for(meta.device).zeros(meta.shape, meta.array_dtype), meta)
 
 
 def run_hooks(hooks: dict, g: Tensor) -> Tensor:
@@ -283,6 +289,13 @@ def _run_tensor_hooks(node: Node, g: object) -> object:
             hooks["retain"](one)
         g = one if node.width == 1 else (*g[:nr], one, *g[nr + 1 :])
     return g
+
+
+def _apply_hooked(node: Node, g: object) -> list:
+    if node.prehooks is not None:
+        g = _run_prehooks(node, g)
+    grads = node.apply(g)
+    return grads if node.hooks is None else _run_hooks(node, grads, g)
 
 
 def _run_prehooks(node: Node, g: object) -> object:
@@ -327,9 +340,8 @@ def _output_grads(tensors: Sequence[Tensor], grads: object) -> list[Tensor]:
                     raise RuntimeError(
                         f"grad can be implicitly created only for real scalar outputs but got {tensor.dtype}"
                     )
-            g = wrap(np.ones(tensor._array.shape, tensor._meta.array_dtype), tensor._meta)
-            if tensor.is_cuda:
-                g = wrap(zeros(tensor._meta)._array + 1, tensor._meta)
+            xp = arrays.xp_for(tensor.device)
+            g = wrap(xp.ones(tensor.shape, tensor._meta.array_dtype), tensor._meta)
         elif not isinstance(g, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         elif g.shape != tensor.shape:
@@ -351,12 +363,14 @@ def _output_grads(tensors: Sequence[Tensor], grads: object) -> list[Tensor]:
 
 def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads) -> tuple:
     """`is_grads_batched`: the first dim of each grad_output counts independent gradients."""
+    from tensight_runtime.engine.methods import function
+
     grad_outputs = _sequence(grad_outputs)
     rows = []
     for row in range(grad_outputs[0].shape[0]):
         rows.append(grad(outputs, inputs, [g[row] for g in grad_outputs], True, create_graph, True, allow_unused,
                          False, materialize_grads))  # fmt: skip
-    stack: Callable = type(outputs[0])._stacked
+    stack: Callable = function("torch.stack")
     return tuple(None if column[0] is None else stack(column) for column in zip(*rows, strict=True))
 
 

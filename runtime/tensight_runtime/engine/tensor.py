@@ -27,12 +27,15 @@ from tensight_runtime.spec.device import CPU, Device
 from tensight_runtime.spec.dtype import DType
 
 if TYPE_CHECKING:
-    from tensight_runtime.engine.tape import Node
+    from tensight_runtime.engine.methods import TensorMethods
+    from tensight_runtime.engine.node import Node
+else:
+    TensorMethods = object  # installed from the table; methods.pyi shows them to type checkers
 
 _new = object.__new__
 
 
-class Tensor(Described):
+class Tensor(Described, TensorMethods):
     """torch.Tensor.  `Tensor(2, 3)` and `Tensor([1, 2])` are torch's old constructors."""
 
     _requires = False
@@ -204,6 +207,27 @@ class Tensor(Described):
             )
         self._requires, self._node, self._nr = False, None, 0
         return self
+
+    def set_(self, source: Tensor | None = None) -> Tensor:
+        """Looks at another tensor's memory from now on."""
+        source = from_array(np.empty(0, self._meta.array_dtype), self.dtype) if source is None else source
+        self._array, self._meta = source._array, source._meta
+        self._bump()
+        return self
+
+    def resize_(self, *sizes, memory_format: object = None) -> Tensor:
+        """Another shape, in place: elements are kept in order, new ones are arbitrary."""
+        if self.requires_grad:
+            raise RuntimeError("cannot resize variables that require grad")
+        shape = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+        flat = np.resize(self._array.ravel(), shape) if self._array.size else np.zeros(shape, self._array.dtype)
+        self._array, self._meta = flat, meta_of_array(flat, self.dtype, self.device)
+        self._bump()
+        return self
+
+    def resize_as_(self, the_template: Tensor, *, memory_format: object = None) -> Tensor:
+        """The shape of another tensor, in place."""
+        return self.resize_(tuple(the_template.shape))
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None) -> None:
         """Adds the gradients of this tensor to the `grad` of the leaves it was made from."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tensight_runtime.engine import arrays
 from tensight_runtime.engine.arguments import facts_of
 from tensight_runtime.engine.kernel import finished, unshared
 from tensight_runtime.engine.meta import meta_of_array
@@ -34,17 +35,17 @@ def alias_of(plan: Plan, values: list) -> str:
 def wrapped(plan: Plan, array, meta, dtype, alias: str, values: list, operands: list) -> Tensor:
     """A kernel's array as a tensor: new, or a view of the first operand."""
     if alias == "new":
-        if type(array) is not _ndarray or dtype is None or array.dtype is not plan.np_dtype or plan.bf16:
+        if type(array) is not _ndarray or dtype is None or array.dtype is not plan.np_dtype or plan.finishes:
             array = finished(plan, array, dtype)
         array = unshared(array, operands)
         view = None
     else:
         view = values[plan.singles[0]] if plan.singles else None
-        if type(array) is not _ndarray or array.dtype is not plan.np_dtype:
+        if type(array) is not _ndarray or array.dtype is not plan.np_dtype or plan.finishes:
             array = finished(plan, array, dtype)
-        if view is not None and not array.flags.writeable and view._array.flags.writeable:
+        if type(array) is _ndarray and view is not None and not array.flags.writeable and view._array.flags.writeable:
             array.flags.writeable = True  # broadcast_to protects what overlaps; the engine refuses writes there itself
-        if view is not None and alias == "maybe" and not np.may_share_memory(array, view._array):
+        if view is not None and alias == "maybe" and not arrays.may_share(array, view._array):
             view = None
     if meta is None or meta.shape != array.shape:
         meta = meta_of_array(array, dtype, plan.device)

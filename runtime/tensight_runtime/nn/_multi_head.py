@@ -153,14 +153,10 @@ def _checked_mask(mask, length, sources, heads):
     """The mask as [1 or N*H, L, S]."""
     if mask.ndim == 2:
         if mask.shape != (length, sources):
-            raise RuntimeError(
-                f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, sources)}."
-            )
+            raise RuntimeError(f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, sources)}.")
         return mask.unsqueeze(0)
     if mask.shape != (heads, length, sources):
-        raise RuntimeError(
-            f"The shape of the 3D attn_mask is {mask.shape}, but should be {(heads, length, sources)}."
-        )
+        raise RuntimeError(f"The shape of the 3D attn_mask is {mask.shape}, but should be {(heads, length, sources)}.")
     return mask
 
 

@@ -218,7 +218,9 @@ def _deprecated(function):
 
     def old(*args, **kwargs):
         warnings.warn(
-            f"`nn.init.{new_name[:-1]}` is now deprecated in favor of `nn.init.{new_name}`.", FutureWarning, stacklevel=2
+            f"`nn.init.{new_name[:-1]}` is now deprecated in favor of `nn.init.{new_name}`.",
+            FutureWarning,
+            stacklevel=2,
         )
         return function(*args, **kwargs)
 

@@ -20,9 +20,9 @@ FAMILIES: Final = (
     "reduction_norms", "reduction_scans", "reduction_counts", "softmax", "normalization", "normalization_last", "dropout", "loss",
     "loss_more", "loss_classes", "loss_pairs", "loss_ctc", "view", "expanding", "permuting", "slicing", "splitting", "sectioning", "arranging",
     "indexing", "gathering", "scattering", "placing", "overwriting", "joining", "grids", "sorting", "linalg", "linalg_add",
-    "linalg_products", "linalg_solve", "linalg_triangular", "linalg_spectral", "linalg_functions", "einsum",
-    "convolution", "unfolding", "pooling", "adaptive", "padding", "resize", "grid_sampling", "attention", "embedding",
-    "recurrent",
+    "linalg_products", "linalg_solve", "linalg_triangular", "linalg_spectral", "linalg_cholesky", "linalg_lstsq", "linalg_functions", "einsum",
+    "convolution", "unfolding", "pooling", "adaptive", "fractional", "padding", "resize", "grid_sampling", "attention", "embedding",
+    "recurrent_cells", "recurrent",
 )  # fmt: skip
 
 # operators of "Tensor" that are read as attributes, `x.T`

@@ -1,5 +1,7 @@
 """Adaptive pools, lp pools and max_unpool: pools told by their output, or undone."""
 
+from math import prod
+
 from tensight_runtime.ops.axes_linear import along, averaging, cells
 from tensight_runtime.ops.pooling import FalseOnly, TrueOnly, avg_pool1d, avg_pool2d, avg_pool3d, unpooled
 from tensight_runtime.ops.windows import listed, spread
@@ -16,7 +18,8 @@ def adaptive_dims(n: int, name: str, colon: str = ""):
         shape = input.shape
         if n == 1 and len(shape) not in (2, 3):
             raise Refused(
-                f"Expected 2 to 3 dimensions, but got {len(shape)}-dimensional tensor for argument #1 'self' (while checking "
+                f"Expected 2 to 3 dimensions, but got {len(shape)}-dimensional tensor for argument #1 'self' (while"
+                f" checking "
                 f"arguments for {name})"
             )
         if n > 1 and isinstance(output_size, (tuple, list)) and len(shape) <= len(output_size):
@@ -26,11 +29,17 @@ def adaptive_dims(n: int, name: str, colon: str = ""):
         wanted = spread(output_size, n, what=f"{name}: output_size must be {n}")
         spatial = shape[len(shape) - n :]
         for i, size in enumerate(shape[1:], 1):
-            message = f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes {{}} with dimension {{}} being empty"
+            message = (
+                f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes {{}} "
+                f"with dimension {{}} being empty"
+            )
             require(ne(size, 0), message, shape, i)
         out = tuple(s if w is None else w for s, w in zip(spatial, wanted, strict=True))
         for size in out:
-            message = f"{name}: elements of output_size must be greater than or equal to 0 but received {{{{{listed(out, ', ')}}}}}"
+            message = (
+                f"{name}: elements of output_size must be greater than or equal to 0 but received "
+                f"{{{{{listed(out, ', ')}}}}}"
+            )
             require(ge(size, 0), message)
         if input.dtype and input.dtype.category < 2:
             raise Refused(f"\"{name}\" not implemented for '{scalar_name(input.dtype)}'", NotImplementedError)
@@ -41,7 +50,8 @@ def adaptive_dims(n: int, name: str, colon: str = ""):
 
 SizesWithNone = Kind(
     "int?[]",
-    lambda value: all(v is None or Ints.admits(v) is not False for v in value) if isinstance(value, (tuple, list)) else Ints.admits(value),
+    lambda value: all(v is None or Ints.admits(v) is not False for v in value) if isinstance(value,
+        (tuple, list)) else Ints.admits(value),
 )
 
 
@@ -81,13 +91,14 @@ def adaptive_average(n: int, x: Kind, accepts, rejects) -> Op:
 
 def _overall_mean(xp, x, n: int):
     """The mean over the last n dims, as a product with a vector: faster than a reduction over short rows."""
-    lead, area = x.shape[: x.ndim - n], _area(x.shape[x.ndim - n :])
-    return xp.matmul(x.reshape(_area(lead), area), xp.full(area, 1 / area, dtype=x.dtype)).reshape(*lead, *(1,) * n)
+    lead, area = x.shape[: x.ndim - n], prod(x.shape[x.ndim - n :])
+    return xp.matmul(x.reshape(prod(lead), area), xp.full(area, 1 / area, dtype=x.dtype)).reshape(*lead, *(1,) * n)
 
 
 adaptive_avg_pool1d = adaptive_average(
     1, Tensor("N C L", "C L"), accepts=["adaptive_avg_pool1d(f32[2, 3, 8], 3)", "adaptive_avg_pool1d(f32[3, 8], 1)"],
-    rejects={"adaptive_avg_pool1d(f32[8], 2)": "Expected 2 to 3 dimensions, but got 1-dimensional tensor for argument #1 'self'"},
+    rejects={"adaptive_avg_pool1d(f32[8], 2)": "Expected 2 to 3 dimensions, but got 1-dimensional tensor for argument"
+             " #1 'self'"},
 )  # fmt: skip
 adaptive_avg_pool2d = adaptive_average(
     2, Tensor("N C H W", "C H W"),
@@ -95,7 +106,8 @@ adaptive_avg_pool2d = adaptive_average(
              "adaptive_avg_pool2d(f32[1, 2, 4, 4], (None, 7))", "adaptive_avg_pool2d(f32[1, 2, 4, 4], 0)"],
     rejects={"adaptive_avg_pool2d(f32[8, 8], 2)": "adaptive_avg_pool2d(): Expected 3D or 4D tensor, but got [8, 8]",
              "adaptive_avg_pool2d(f32[1, 2, 8, 8], (2, 2, 2))": "adaptive_avg_pool2d: output_size must be 2",
-             "adaptive_avg_pool2d(f32[1, 2, 0, 8], 2)": "adaptive_avg_pool2d(): Expected input to have non-zero size for non-batch"},
+             "adaptive_avg_pool2d(f32[1, 2, 0, 8], 2)": "adaptive_avg_pool2d(): Expected input to have non-zero size"
+             " for non-batch"},
 )  # fmt: skip
 adaptive_avg_pool3d = adaptive_average(
     3, Tensor("N C D H W", "C D H W"), accepts=["adaptive_avg_pool3d(f32[1, 2, 4, 5, 6], (2, 3, 1))"],
@@ -129,7 +141,7 @@ def _adaptive_max(xp, x, output_size, n: int, indices: bool):
     shape = x.shape[: x.ndim - n] + tuple(count for _, _, count in targets)
     y = xp.empty(shape, dtype=x.dtype)
     at = xp.empty(shape, dtype="int64") if indices else None
-    places = xp.arange(_area(spatial)).reshape(spatial)
+    places = xp.arange(prod(spatial)).reshape(spatial)
     for index, where in _cells(targets):
         cell = x[(..., *where)].reshape(*x.shape[: x.ndim - n], -1)
         if indices:
@@ -149,13 +161,6 @@ def _cells(targets):
         yield tuple(i for i, _ in combination), tuple(slice(start, end) for _, (start, end) in combination)
 
 
-def _area(sizes) -> int:
-    result = 1
-    for size in sizes:
-        result *= size
-    return result
-
-
 def adaptive_maximum(n: int, x: Kind, accepts, rejects) -> tuple[Op, Op]:
     """torch.nn.functional.adaptive_max_pool{n}d, and its form with indices."""
     name = f"adaptive_max_pool{n}d"
@@ -169,11 +174,14 @@ def adaptive_maximum(n: int, x: Kind, accepts, rejects) -> tuple[Op, Op]:
         """The greatest element of each cell and its flat index in the spatial dims."""
         return _adaptive_max(xp, input, output_size, n, True)
 
-    pool = op(f"torch.nn.functional.{name}", name=name, shape=dims, dtype=promote.same(), accepts=accepts, rejects=rejects,
+    pool = op(f"torch.nn.functional.{name}", name=name, shape=dims, dtype=promote.same(), accepts=accepts,
+              rejects=rejects,
               grad_name=grad)(kernel)  # fmt: skip
-    names = (f"torch.nn.functional.{name}", f"torch.nn.functional.{name}_with_indices") + (("torch.adaptive_max_pool1d",) if n == 1 else ())
+    names = (f"torch.nn.functional.{name}", f"torch.nn.functional.{name}_with_indices") + (("torch.adaptive_max_pool1d",
+        ) if n == 1 else ())
     indexed = op(*names, name=name, overload="with_indices", shape=dims, dtype=lambda input: (input.dtype, int64),
-                 accepts=[call[:-1] + ", return_indices=True)" for call in accepts], outs=("output", "indices"), returns="tuple",
+                 accepts=[call[:-1] + ", return_indices=True)" for call in accepts], outs=("output", "indices"),
+                 returns="tuple",
                  grad_name=grad)(with_indices)  # fmt: skip
 
     @pool.vjp("input")
@@ -189,10 +197,12 @@ def adaptive_maximum(n: int, x: Kind, accepts, rejects) -> tuple[Op, Op]:
 
 adaptive_max_pool1d, adaptive_max_pool1d_indices = adaptive_maximum(
     1, Tensor("N C L", "C L"), accepts=["adaptive_max_pool1d(f32[2, 3, 8], 3)"],
-    rejects={"adaptive_max_pool1d(f32[8], 2)": "Expected 2 to 3 dimensions, but got 1-dimensional tensor for argument #1 'self'"},
+    rejects={"adaptive_max_pool1d(f32[8], 2)": "Expected 2 to 3 dimensions, but got 1-dimensional tensor for argument"
+             " #1 'self'"},
 )  # fmt: skip
 adaptive_max_pool2d, adaptive_max_pool2d_indices = adaptive_maximum(
-    2, Tensor("N C H W", "C H W"), accepts=["adaptive_max_pool2d(f32[2, 3, 8, 7], (3, 2))", "adaptive_max_pool2d(f32[1, 8, 8], (2, None))"],
+    2, Tensor("N C H W", "C H W"), accepts=["adaptive_max_pool2d(f32[2, 3, 8, 7], (3, 2))",
+                                            "adaptive_max_pool2d(f32[1, 8, 8], (2, None))"],
     rejects={"adaptive_max_pool2d(f32[8, 8], 2)": "adaptive_max_pool2d(): Expected 3D or 4D tensor, but got: [8, 8]"},
 )  # fmt: skip
 adaptive_max_pool3d, adaptive_max_pool3d_indices = adaptive_maximum(
@@ -201,7 +211,7 @@ adaptive_max_pool3d, adaptive_max_pool3d_indices = adaptive_maximum(
 )  # fmt: skip
 
 
-# --- lp pools and unpooling --------------------------------------------------------------------------------------------
+# --- lp pools and unpooling -------------------------------------------------------------------------------------------
 
 
 def lp_pool(n: int, average: Op, x: Kind, accepts) -> Op:
@@ -210,18 +220,20 @@ def lp_pool(n: int, average: Op, x: Kind, accepts) -> Op:
     def body(input: x, norm_type: Num, kernel_size: Ints, stride: OptInts = None, ceil_mode: Bool = False):
         """The p-norm of each window."""
         mean = average(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
-        return (mean.sign() * mean.abs().relu()).mul(_area(spread(kernel_size, n))).pow(1.0 / norm_type)
+        return (mean.sign() * mean.abs().relu()).mul(prod(spread(kernel_size, n))).pow(1.0 / norm_type)
 
     def dims(input, kernel_size, stride=None, ceil_mode=False):
         values = [input, kernel_size, stride, 0, ceil_mode, True] + ([None] if n > 1 else [])
         found = average.infer(values).dims
         return found if found is not None else input.like(shape=None).shape
 
-    return op(f"torch.nn.functional.lp_pool{n}d", name=f"lp_pool{n}d", composite=True, shape=dims, dtype=promote.same(), accepts=accepts)(body)
+    return op(f"torch.nn.functional.lp_pool{n}d", name=f"lp_pool{n}d", composite=True, shape=dims, dtype=promote.same(),
+              accepts=accepts)(body)
 
 
 lp_pool1d = lp_pool(1, avg_pool1d, Tensor("N C L", "C L"), ["lp_pool1d(f32[2, 3, 8], 2, 3, stride=2)"])
-lp_pool2d = lp_pool(2, avg_pool2d, Tensor("N C H W", "C H W"), ["lp_pool2d(f32[1, 2, 8, 8], 2, 2)", "lp_pool2d(f32[1, 2, 7, 7], 3.0, 3, 2, True)"])
+lp_pool2d = lp_pool(2, avg_pool2d, Tensor("N C H W", "C H W"),
+                    ["lp_pool2d(f32[1, 2, 8, 8], 2, 2)", "lp_pool2d(f32[1, 2, 7, 7], 3.0, 3, 2, True)"])
 lp_pool3d = lp_pool(3, avg_pool3d, Tensor("N C D H W", "C D H W"), ["lp_pool3d(f32[1, 2, 4, 4, 4], 2, 2)"])
 
 
@@ -232,36 +244,45 @@ def unpool(n: int, x: Kind, accepts, rejects) -> Op:
         spatial = shape[len(shape) - n :]
         kernel = spread(kernel_size, n)
         stride = kernel if stride is None else spread(stride, n)
-        default = tuple((s - 1) * st + k - 2 * p for s, st, k, p in zip(spatial, stride, kernel, spread(padding, n), strict=True))
+        default = tuple((s - 1) * st + k - 2 * p for s, st, k,
+                        p in zip(spatial, stride, kernel, spread(padding, n), strict=True))
         if output_size is None:
             return default
         wanted = tuple(output_size)[-n:]
         if len(output_size) not in (n, n + 2):
             raise Refused(
-                f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of '{len(output_size)}'",
+                f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of"
+                f" '{len(output_size)}'",
                 ValueError,
             )
         for i, (want, have, st) in enumerate(zip(wanted, default, stride, strict=True)):
             within = isinstance(want, int) and isinstance(have, int) and isinstance(st, int)
             if within and not have - st < want < have + st:
-                raise Refused(f'invalid output_size "{tuple(output_size)}" (dim {i} must be between {have - st} and {have + st})', ValueError)
+                raise Refused(f'invalid output_size "{tuple(output_size)}" (dim {i} must be between {have - st} and'
+                              f' {have + st})', ValueError)
         return wanted
 
     def dims(input, indices, kernel_size, stride=None, padding=0, output_size=None):
         shape = input.shape
         if indices.dtype and indices.dtype is not int64:
             raise Refused(f"elements in indices should be type int64 but got: {scalar_name(indices.dtype)}")
-        message = "Expected shape of indices to be same as that of the input tensor ({}) but got indices tensor with shape: {}"
-        same = [eq(a, b) for a, b in zip(shape, indices.shape, strict=False)] if len(shape) == len(indices.shape) else [False]
+        message = (
+            "Expected shape of indices to be same as that of the input tensor ({}) but got indices tensor with "
+            "shape: {}"
+        )
+        same = [eq(a, b) for a, b in zip(shape, indices.shape,
+                                         strict=False)] if len(shape) == len(indices.shape) else [False]
         for each in same:
             require(each, message, shape, indices.shape)
         return (*shape[: len(shape) - n], *size_of(shape, kernel_size, stride, padding, output_size))
 
-    def body(input: x, indices: Tensor, kernel_size: Ints, stride: OptInts = None, padding: Ints = 0, output_size: Any = None):
-        """Puts each element where its index says, in a zero tensor of the size a pool had; the partial inverse of max_pool."""
+    def body(input: x, indices: Tensor, kernel_size: Ints, stride: OptInts = None, padding: Ints = 0,
+             output_size: Any = None):
+        """Puts each element where its index says, in zeros of the size a pool had; the partial inverse of max_pool."""
         return unpooled(input, indices, size_of(tuple(input.shape), kernel_size, stride, padding, output_size), False)
 
-    return op(f"torch.nn.functional.max_unpool{n}d", name=f"max_unpool{n}d", composite=True, shape=dims, dtype=promote.same("input"),
+    return op(f"torch.nn.functional.max_unpool{n}d", name=f"max_unpool{n}d", composite=True, shape=dims,
+              dtype=promote.same("input"),
               accepts=accepts, rejects=rejects)(body)  # fmt: skip
 
 
@@ -269,6 +290,8 @@ max_unpool1d = unpool(1, Tensor("N C L", "C L"), ["max_unpool1d(f32[1, 1, 1], i6
 max_unpool2d = unpool(
     2, Tensor("N C H W", "C H W"), ["max_unpool2d(f32[1, 2, 1, 1], i64[1, 2, 1, 1]{0..3}, 2, output_size=(3, 3))"],
     {"max_unpool2d(f32[1, 1, 4, 4], i32[1, 1, 4, 4], 2)": "elements in indices should be type int64 but got: Int",
-     "max_unpool2d(f32[1, 1, 4, 4], i64[1, 1, 4, 3], 2)": "Expected shape of indices to be same as that of the input tensor"},
+     "max_unpool2d(f32[1, 1, 4, 4], i64[1, 1, 4, 3], 2)": "Expected shape of indices to be same as that of the input"
+     " tensor"},
 )  # fmt: skip
-max_unpool3d = unpool(3, Tensor("N C D H W", "C D H W"), ["max_unpool3d(f32[1, 2, 1, 1, 1], i64[1, 2, 1, 1, 1]{0..7}, 2)"], {})
+max_unpool3d = unpool(3, Tensor("N C D H W", "C D H W"),
+                      ["max_unpool3d(f32[1, 2, 1, 1, 1], i64[1, 2, 1, 1, 1]{0..7}, 2)"], {})

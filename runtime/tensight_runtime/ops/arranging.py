@@ -12,7 +12,7 @@ from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.shape import axes, axis
 from tensight_runtime.spec.size import UNKNOWN
 
-# --- flip, roll, rot90 -------------------------------------------------------------------------------------------------
+# --- flip, roll, rot90 -----------------------------------------------------------------------------------------------
 
 
 def flipped(input, dims):
@@ -111,12 +111,13 @@ def rolled(input, shifts, dims=()):
 @op(
     "torch.roll", "Tensor.roll",
     dtype=promote.same(), shape=rolled,
-    accepts=["roll(f32[2, 3], 1)", "roll(f32[4, 3], 2, 0)", "roll(f32[2, 3], (1, -1), (0, 1))", "roll(f32[0, 3], 1, 0)"],
+    accepts=["roll(f32[2, 3], 1)", "roll(f32[4, 3], 2, 0)", "roll(f32[2, 3], (1, -1), (0, 1))",
+             "roll(f32[0, 3], 1, 0)"],
     rejects={"roll(f32[2, 3], (1, 2), 0)": "shifts and dimensions must align. shifts: 2, dims:1",
              "roll(f32[2, 3], 1, 3)": "Dimension out of range (expected to be in range of [-2, 1], but got 3)"},
 )  # fmt: skip
 def roll(xp, input: Tensor, shifts: Ints, dims: Ints = ()):
-    """The elements moved by `shifts` along `dims` (or in the flattened tensor); what falls off comes back on the other side."""
+    """The elements moved by `shifts` along `dims` (or in the flattened tensor); what falls off comes back in front."""
     at = numbers(dims) if dims not in (None, ()) else None
     shift = numbers(shifts)
     return xp.roll(input, shift if at else shift[0], at or None)
@@ -158,7 +159,9 @@ def _(input, k, dims):
     a, b = _rotation(input.ndim, k, dims)
     shape = input.shape
     order = exchanged(len(shape), a, b) if k % 2 else range(len(shape))
-    return Fact(input.dtype, tuple(shape[d] for d in order), input.device, contiguous=None if k % 2 else input.contiguous)
+    return Fact(
+        input.dtype, tuple(shape[d] for d in order), input.device, contiguous=None if k % 2 else input.contiguous
+    )
 
 
 @rot90.vjp("input")
@@ -166,7 +169,7 @@ def _(g, k, dims):
     return g.rot90(-k, dims)
 
 
-# --- triangles and diagonals -------------------------------------------------------------------------------------------
+# --- triangles and diagonals -----------------------------------------------------------------------------------------
 
 
 def triangle(name: str):
@@ -253,7 +256,8 @@ def embedded(input, offset=0, dim1=-2, dim2=-1):
 @op(
     "torch.diag_embed", "Tensor.diag_embed",
     dtype=promote.same(), shape=embedded,
-    accepts=["diag_embed(f32[2, 3])", "diag_embed(f32[2, 3], 1)", "diag_embed(f32[3], -1, 1, 0)", "diag_embed(f32[2, 3], 0, 0, 2)"],
+    accepts=["diag_embed(f32[2, 3])", "diag_embed(f32[2, 3], 1)", "diag_embed(f32[3], -1, 1, 0)",
+             "diag_embed(f32[2, 3], 0, 0, 2)"],
     rejects={"diag_embed(f32[2, 3], 0, 0, 0)": "diagonal dimensions cannot be identical 0, 0"},
 )  # fmt: skip
 def diag_embed(xp, input: Tensor, offset: Int = 0, dim1: Int = -2, dim2: Int = -1):
@@ -274,7 +278,8 @@ def _(g, offset, dim1, dim2):
 
 @op(
     "torch.diagflat", "Tensor.diagflat",
-    dtype=promote.same(), shape=lambda input, offset: (_square(input.numel, integer(offset)),) * 2, grad_name="DiagEmbedBackward0",
+    dtype=promote.same(), shape=lambda input, offset: (_square(input.numel, integer(offset)),) * 2,
+    grad_name="DiagEmbedBackward0",
     accepts=["diagflat(f32[2, 3], -1)", "diagflat(f32[])", "diagflat(f32[3], 2)"],
 )  # fmt: skip
 def diagflat(xp, input: Tensor, offset: Int = 0):
@@ -287,16 +292,19 @@ def _(g, input_shape, offset):
     return g.diagonal(offset).reshape(input_shape)
 
 
-# --- channels and pixels -----------------------------------------------------------------------------------------------
+# --- channels and pixels ---------------------------------------------------------------------------------------------
 
 
 def pixels(input, upscale_factor):
     shape = input.shape
     if len(shape) < 3:
-        raise Refused(f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)")
+        raise Refused(
+            f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)"
+        )
     r = integer(upscale_factor)
     require(ge(r, 1), "pixel_shuffle expects a positive upscale_factor, but got {}", r)
-    require(divides(r * r, shape[-3]), "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
+    require(divides(r * r, shape[-3]), "pixel_shuffle expects its input's 'channel' dimension to be divisible by the "
+                                       "square of "
             "upscale_factor, but input.size(-3)={} is not divisible by {}", shape[-3], r * r)  # fmt: skip
     return (*shape[:-3], shape[-3] // (r * r), shape[-2] * r, shape[-1] * r)
 
@@ -305,8 +313,8 @@ def pixels(input, upscale_factor):
     "torch.pixel_shuffle", "torch.nn.functional.pixel_shuffle",
     dtype=promote.same(), shape=pixels,
     accepts=["pixel_shuffle(f32[1, 8, 2, 3], 2)", "pixel_shuffle(f32[9, 2, 2], 3)"],
-    rejects={"pixel_shuffle(f32[1, 7, 2, 3], 2)": "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square",
-             "pixel_shuffle(f32[4, 4], 2)": "pixel_shuffle expects input to have at least 3 dimensions, but got input with 2 dimension(s)"},
+    rejects={"pixel_shuffle(f32[1, 7, 2, 3], 2)": "pixel_shuffle expects its input's 'channel' dimension to be",
+             "pixel_shuffle(f32[4, 4], 2)": "pixel_shuffle expects input to have at least 3 dimensions, but got input"},
 )  # fmt: skip
 def pixel_shuffle(xp, input: Tensor("N C H W", "C H W"), upscale_factor: Int):
     """Channels spread over pixels: [N, C*r*r, H, W] to [N, C, H*r, W*r]."""
@@ -326,11 +334,14 @@ def _(g, upscale_factor):
 def unpixeled(input, downscale_factor):
     shape = input.shape
     if len(shape) < 3:
-        raise Refused(f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)")
+        raise Refused(
+            f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)"
+        )
     r = integer(downscale_factor)
     require(ge(r, 1), "pixel_unshuffle expects a positive downscale_factor, but got {}", r)
     for name, d in (("height", -2), ("width", -1)):
-        require(divides(r, shape[d]), f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({d})="
+        require(divides(r, shape[d]), f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
+                                      f"input.size({d})="
                 "{} is not divisible by {}", shape[d], r)  # fmt: skip
     return (*shape[:-3], shape[-3] * r * r, shape[-2] // r, shape[-1] // r)
 
@@ -339,8 +350,8 @@ def unpixeled(input, downscale_factor):
     "torch.pixel_unshuffle", "torch.nn.functional.pixel_unshuffle",
     dtype=promote.same(), shape=unpixeled,
     accepts=["pixel_unshuffle(f32[1, 2, 4, 6], 2)", "pixel_unshuffle(f32[1, 3, 3], 3)"],
-    rejects={"pixel_unshuffle(f32[1, 2, 4, 5], 2)": "pixel_unshuffle expects width to be divisible by downscale_factor, but input.size(-1)=5",
-             "pixel_unshuffle(f32[4, 4], 2)": "pixel_unshuffle expects input to have at least 3 dimensions, but got input with 2"},
+    rejects={"pixel_unshuffle(f32[1, 2, 4, 5], 2)": "pixel_unshuffle expects width to be divisible by",
+             "pixel_unshuffle(f32[4, 4], 2)": "pixel_unshuffle expects input to have at least 3 dimensions, but got"},
 )  # fmt: skip
 def pixel_unshuffle(xp, input: Tensor("N C H W", "C H W"), downscale_factor: Int):
     """Pixels gathered in channels: [N, C, H*r, W*r] to [N, C*r*r, H, W]."""
@@ -360,9 +371,16 @@ def _(g, downscale_factor):
 def shuffled(input, groups):
     shape, groups = input.shape, integer(groups)
     if len(shape) <= 2:
-        raise Refused(f"channel_shuffle expects input with > 2 dims, but got input with sizes [{', '.join(map(str, shape))}]")
+        raise Refused(
+            f"channel_shuffle expects input with > 2 dims, but got input with sizes [{', '.join(map(str, shape))}]"
+        )
     require(ge(groups, 1), "Number of groups to divide channels in must be positive. Value of groups:{}", groups)
-    require(divides(groups, shape[1]), "Number of channels must be divisible by groups. Got {} channels and {} groups.", shape[1], groups)
+    require(
+        divides(groups, shape[1]),
+        "Number of channels must be divisible by groups. Got {} channels and {} groups.",
+        shape[1],
+        groups,
+    )
     return shape
 
 
@@ -370,8 +388,8 @@ def shuffled(input, groups):
     "torch.channel_shuffle", "torch.nn.functional.channel_shuffle", "torch.native_channel_shuffle",
     dtype=promote.same(), shape=shuffled,
     accepts=["channel_shuffle(f32[1, 8, 2, 3], 2)", "channel_shuffle(f32[2, 6, 3], 3)"],
-    rejects={"channel_shuffle(f32[1, 8, 2, 3], 3)": "Number of channels must be divisible by groups. Got 8 channels and 3 groups.",
-             "channel_shuffle(f32[8, 6], 2)": "channel_shuffle expects input with > 2 dims, but got input with sizes [8, 6]"},
+    rejects={"channel_shuffle(f32[1, 8, 2, 3], 3)": "Number of channels must be divisible by groups. Got 8 channels",
+             "channel_shuffle(f32[8, 6], 2)": "channel_shuffle expects input with > 2 dims, but got input with sizes"},
 )  # fmt: skip
 def channel_shuffle(xp, input: Tensor("N C H W", "N C L"), groups: Int):
     """Channels in groups, dealt out like cards: the first of each group, the second of each, ..."""

@@ -3,8 +3,7 @@
 from math import sqrt
 
 from tensight_runtime.ops.dropout import dropout
-from tensight_runtime.ops.linalg import cpp_name
-from tensight_runtime.spec import promote
+from tensight_runtime.ops.linalg import agreed, cpp_name
 from tensight_runtime.spec.cond import divides, eq
 from tensight_runtime.spec.kind import Bool, Num, OptNum, OptTensor, Tensor, UnknownLike
 from tensight_runtime.spec.op import op, scalar_name
@@ -17,7 +16,8 @@ def attention_dims(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=F
     q, k, v = query.shape, key.shape, value.shape
     if min(len(q), len(k), len(v)) < 2:
         raise Refused(
-            f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {len(q)} key.dim: {len(k)} "
+            f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {len(q)} key.dim:"
+            f" {len(k)} "
             f"and value.dim: {len(v)} instead."
         )
     _check_dtypes(query, key, value, attn_mask)
@@ -46,7 +46,8 @@ def _check_dtypes(query, key, value, attn_mask) -> None:
     if all(dtypes) and len(set(dtypes)) > 1:
         names = [cpp_name(dtype) for dtype in dtypes]
         raise Refused(
-            "Expected query, key, and value to have the same dtype, but got query.dtype: {} key.dtype: {} and value.dtype: {} "
+            "Expected query, key, and value to have the same dtype, but got query.dtype: {} key.dtype: {} and"
+            " value.dtype: {} "
             "instead.".format(*names)
         )
     if query.dtype and query.dtype.category < 2:
@@ -72,28 +73,37 @@ def _check_mask(mask, scores) -> None:
         require(eq(size, 1) if eq(want, 1) is True else broadcastable(size, want), message, want, size, offset + i)
 
 
-@op("torch.nn.functional.scaled_dot_product_attention", composite=True, shape=attention_dims, dtype=promote.same("query"),
+@op("torch.nn.functional.scaled_dot_product_attention", composite=True, shape=attention_dims,
+    dtype=agreed("query", "key", "value"),
     random=lambda dropout_p: dropout_p != 0, autocast="lower",
     accepts=["scaled_dot_product_attention(f32[2, 3, 4, 8], f32[2, 3, 5, 8], f32[2, 3, 5, 6])",
              "scaled_dot_product_attention(f32[2, 4, 8], f32[2, 4, 8], f32[2, 4, 8], is_causal=True)",
              "scaled_dot_product_attention(f32[2, 4, 8], f32[2, 5, 8], f32[2, 5, 8], attn_mask=f32[4, 5])",
-             "scaled_dot_product_attention(f32[2, 3, 4, 8], f32[2, 3, 5, 8], f32[2, 3, 5, 8], attn_mask=bool[2, 1, 4, 5], scale=0.3)",
+             "scaled_dot_product_attention(f32[2, 3, 4, 8], f32[2, 3, 5, 8], f32[2, 3, 5, 8], attn_mask=bool[2, 1, 4,"
+             " 5], scale=0.3)",
              "scaled_dot_product_attention(f32[2, 4, 3, 8], f32[2, 2, 5, 8], f32[2, 2, 5, 8], enable_gqa=True)",
              "scaled_dot_product_attention(f32[1, 3, 4, 8], f32[2, 3, 5, 8], f32[2, 3, 5, 8])",
              "scaled_dot_product_attention(f32[4, 8], f32[6, 8], f32[6, 9], is_causal=True)"],
-    rejects={"scaled_dot_product_attention(f32[8], f32[8], f32[8])": "Expected query, key, and value to all be  at least 2 dimensional",
-             "scaled_dot_product_attention(f32[2, 4, 8], f32[2, 5, 7], f32[2, 5, 8])": "Expected size for first two dimensions of batch2"
+    rejects={"scaled_dot_product_attention(f32[8], f32[8], f32[8])": "Expected query, key, and value to all be  at"
+             " least 2 dimensional",
+             "scaled_dot_product_attention(f32[2, 4, 8], f32[2, 5, 7], f32[2, 5, 8])": "Expected size for first two"
+             " dimensions of batch2"
              " tensor to be: [2, 8] but got: [2, 7].",
-             "scaled_dot_product_attention(f32[2, 4, 8], f32[2, 5, 8], f32[2, 6, 8])": "Expected size for first two dimensions of batch2"
+             "scaled_dot_product_attention(f32[2, 4, 8], f32[2, 5, 8], f32[2, 6, 8])": "Expected size for first two"
+             " dimensions of batch2"
              " tensor to be: [2, 5] but got: [2, 6].",
-             "scaled_dot_product_attention(f32[2, 4, 8], f64[2, 5, 8], f32[2, 5, 8])": "Expected query, key, and value to have the same dtype",
+             "scaled_dot_product_attention(f32[2, 4, 8], f64[2, 5, 8], f32[2, 5, 8])": "Expected query, key, and"
+             " value to have the same dtype",
              "scaled_dot_product_attention(f32[2, 4, 8], f32[2, 5, 8], f32[2, 5, 8], f32[4, 5], is_causal=True)":
              "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True",
-             "scaled_dot_product_attention(f32[2, 4, 8], f32[2, 5, 8], f32[2, 5, 8], f32[4, 6])": "The size of tensor a (5) must match the"
+             "scaled_dot_product_attention(f32[2, 4, 8], f32[2, 5, 8], f32[2, 5, 8], f32[4, 6])":
+             "The size of tensor a (5) must match the"
              " size of tensor b (6) at non-singleton dimension 2"})  # fmt: skip
-def scaled_dot_product_attention(query: Tensor("... L E"), key: Tensor("... S E"), value: Tensor("... S Ev"), attn_mask: OptTensor = None,
-                                 dropout_p: Num = 0.0, is_causal: Bool = False, *, scale: OptNum = None, enable_gqa: Bool = False):  # fmt: skip
-    """softmax(query key^T * scale + mask) value, (..., L, Ev); scale is 1/sqrt(E) unless given, a bool mask says who may look."""
+def scaled_dot_product_attention(query: Tensor("... L E"), key: Tensor("... S E"), value: Tensor("... S Ev"),
+                                 attn_mask: OptTensor = None,
+                                 dropout_p: Num = 0.0, is_causal: Bool = False, *, scale: OptNum = None,
+                                 enable_gqa: Bool = False):  # fmt: skip
+    """softmax(query key^T * scale + mask) value, (..., L, Ev); scale is 1/sqrt(E) unless given, True may look."""
     if enable_gqa:
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
         value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
@@ -106,9 +116,18 @@ def scaled_dot_product_attention(query: Tensor("... L E"), key: Tensor("... S E"
         scores = scores + attn_mask.to(scores.dtype)
     elif attn_mask is not None:
         scores = scores.masked_fill(attn_mask.logical_not(), float("-inf"))
-    weights = scores.softmax(-1)
-    if attn_mask is not None and not attn_mask.dtype.is_floating_point:
-        weights = weights.masked_fill(attn_mask.any(-1, keepdim=True).logical_not(), 0.0)  # nobody to look at: zeros
+    hidden = None if attn_mask is None else _hidden(attn_mask)
+    if hidden is None:
+        weights = scores.softmax(-1)
+    else:
+        weights = scores.masked_fill(hidden, 0.0).softmax(-1).masked_fill(hidden, 0.0)
     if dropout_p > 0:
         weights = dropout(weights, dropout_p, True)
     return weights @ value
+
+
+def _hidden(mask):
+    """Which rows of the scores may look at nobody, and so get zeros; None if there are none."""
+    barred = mask == float("-inf") if mask.dtype.is_floating_point else mask.logical_not()
+    rows = barred.all(-1, keepdim=True)
+    return rows if bool(rows.any()) else None

@@ -1,4 +1,4 @@
-"""Linear maps along single axes, as small matrices: averages over cells, interpolation, and their adjoints.  No operators."""
+"""Linear maps along single axes, as small matrices: averages over cells and interpolation.  No operators here."""
 
 from math import floor
 
@@ -34,8 +34,8 @@ def averaging(xp, size: int, count: int, dtype):
 class Sampling:
     """Where the outputs of an interpolation lie along one axis: `count` outputs over `size` inputs.
 
-    `scale` is the user's factor, or None if the sizes alone decide.  `taps(xp, dtype)` gives (indices, weights), arrays of
-    shape (reach, count); weights are None for nearest.
+    `scale` is the user's factor, or None if the sizes alone decide.  `taps(xp, dtype)` gives (indices, weights), arrays
+    of shape (reach, count); weights are None for nearest.
     """
 
     def __init__(self, mode: str, size: int, count: int, scale, align_corners: bool, antialias: bool = False):

@@ -1,7 +1,9 @@
-"""Kernels of convolutions: windows by strides, a copy of a few samples at a time, a product of matrices.  No operators here.
+"""Kernels of convolutions: windows by strides, a copy of a few samples at a time, a product of matrices.
 
 Arrays are batched, (N, C, *spatial); weights are (out, C/groups, *kernel).
 """
+
+from math import prod
 
 from tensight_runtime.ops.windows import padded, spread, taps, window_count, windows
 
@@ -25,14 +27,16 @@ class Geometry:
         right = self.right or self.left
         return tuple(
             window_count(size, k, s, lo + hi, d)
-            for size, k, s, lo, hi, d in zip(spatial, self.kernel, self.stride, self.left, right, self.dilation, strict=True)
+            for size, k, s, lo, hi, d in zip(spatial, self.kernel, self.stride, self.left, right, self.dilation,
+                                             strict=True)
         )
 
     def pads(self, spatial, count):
         """(left, right) so that exactly `count` windows fit; the right side may be negative, a cut."""
         return tuple(
             (lo, (c - 1) * s + d * (k - 1) + 1 - lo - size)
-            for size, c, k, s, lo, d in zip(spatial, count, self.kernel, self.stride, self.left, self.dilation, strict=True)
+            for size, c, k, s, lo, d in zip(spatial, count, self.kernel, self.stride, self.left, self.dilation,
+                                            strict=True)
         )
 
     def full(self, spatial, pads):
@@ -62,7 +66,7 @@ def at_a_time(xp, bytes_each: int, count: int, budget: int = BUDGET) -> int:
 def columns(xp, x, geometry: Geometry, count):
     """Yields (samples, their windows as (some, groups, C/groups * kernel, area)); the array is reused."""
     n, c = x.shape[:2]
-    groups, k, area = geometry.groups, _product(geometry.kernel), _product(count)
+    groups, k, area = geometry.groups, prod(geometry.kernel), prod(count)
     if geometry.pointwise:
         yield slice(0, n), x.reshape(n, groups, c // groups, area)
         return
@@ -81,7 +85,7 @@ def convolve(xp, x, w, geometry: Geometry):
     count, groups, out = geometry.count(x.shape[2:]), geometry.groups, w.shape[0]
     if w.dtype.char == "e":
         return convolve(xp, x.astype("float32"), w.astype("float32"), geometry).astype("float16")
-    y = xp.empty((x.shape[0], groups, out // groups, _product(count)), dtype=xp.result_type(x, w))
+    y = xp.empty((x.shape[0], groups, out // groups, prod(count)), dtype=xp.result_type(x, w))
     rows = w.reshape(groups, out // groups, -1)
     for samples, cols in columns(xp, x, geometry, count):
         xp.matmul(rows, cols, out=y[samples])
@@ -93,7 +97,7 @@ def input_gradient(xp, g, w, geometry: Geometry, spatial):
     n, groups, out, count = g.shape[0], geometry.groups, g.shape[1], g.shape[2:]
     if w.dtype.char == "e":
         return input_gradient(xp, g.astype("float32"), w.astype("float32"), geometry, spatial).astype("float16")
-    channels, area = w.shape[1] * groups, _product(count)
+    channels, area = w.shape[1] * groups, prod(count)
     if all(s == 1 for s in geometry.stride) and not geometry.pointwise and out <= 2 * channels:
         return convolve(xp, g, flipped(xp, w, groups), geometry.mirrored(count, spatial))
     rows = w.reshape(groups, out // groups, -1).swapaxes(1, 2)
@@ -143,8 +147,8 @@ def weight_gradient(xp, g, x, geometry: Geometry):
     groups, count, out = geometry.groups, g.shape[2:], g.shape[1]
     if g.dtype.char == "e":
         return weight_gradient(xp, g.astype("float32"), x.astype("float32"), geometry).astype("float16")
-    width = x.shape[1] // groups * _product(geometry.kernel)
-    rows = g.reshape(x.shape[0], groups, out // groups, _product(count)).swapaxes(-1, -2)
+    width = x.shape[1] // groups * prod(geometry.kernel)
+    rows = g.reshape(x.shape[0], groups, out // groups, prod(count)).swapaxes(-1, -2)
     w = xp.zeros((groups, width, out // groups), dtype=g.dtype)
     for samples, cols in columns(xp, x, geometry, count):
         part = rows[samples]
@@ -153,9 +157,3 @@ def weight_gradient(xp, g, x, geometry: Geometry):
             w += xp.matmul(cols[start : start + some], part[start : start + some]).sum(axis=0)
     return w.swapaxes(1, 2).reshape(out, x.shape[1] // groups, *geometry.kernel)
 
-
-def _product(numbers) -> int:
-    result = 1
-    for number in numbers:
-        result *= number
-    return result

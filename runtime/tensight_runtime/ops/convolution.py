@@ -6,7 +6,7 @@ pages of torch.nn.Conv2d and torch.nn.ConvTranspose2d.
 """
 
 from tensight_runtime.ops.conv_kernels import Geometry, convolve, input_gradient, weight_gradient
-from tensight_runtime.ops.linalg import conj, cpp_name, same_dtype
+from tensight_runtime.ops.linalg import agreed, conj, cpp_name, same_dtype
 from tensight_runtime.ops.windows import listed, not_negative, spread, window_count
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import divides, eq, ge, gt, lt
@@ -14,7 +14,7 @@ from tensight_runtime.spec.kind import Int, Ints, IntsOrStr, Kind, OptTensor, Si
 from tensight_runtime.spec.op import Op, op, scalar_name
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 
-# --- shapes ------------------------------------------------------------------------------------------------------------
+# --- shapes -----------------------------------------------------------------------------------------------------------
 
 
 def conv_dims(n: int):
@@ -35,7 +35,10 @@ def conv_dims(n: int):
             full = tuple(size + 2 * p for size, p in zip(x[2:], padding, strict=True))
             reach = tuple(d * (k - 1) + 1 for d, k in zip(dilation, w[2:], strict=True))
             for size, width in zip(full, reach, strict=True):
-                message = "Calculated padded input size per channel: ({}). Kernel size: ({}). Kernel size can't be greater than actual input size"
+                message = (
+                    "Calculated padded input size per channel: ({}). Kernel size: ({}). Kernel size can't be "
+                    "greater than actual input size"
+                )
                 require(ge(size, width), message, listed(full), listed(reach))
             out = tuple(window_count(*args) for args in zip(full, w[2:], stride, (0,) * n, dilation, strict=True))
         return (*x[:1], w[0], *out) if len(input.shape) == n + 2 else (w[0], *out)
@@ -62,7 +65,10 @@ def conv_transpose_dims(n: int):
             for size, k, s, p, more, d in zip(x[2:], w[2:], stride, padding, extra, dilation, strict=True)
         )
         for size in out:
-            message = "Given input size per channel: ({}). Calculated output size per channel: ({}). Output size is too small"
+            message = (
+                "Given input size per channel: ({}). Calculated output size per channel: ({}). Output size is too "
+                "small"
+            )
             require(gt(size, 0), message, listed(x[2:]), listed(out))
         return (*x[:1], w[1] * groups, *out) if len(input.shape) == n + 2 else (w[1] * groups, *out)
 
@@ -75,7 +81,8 @@ def _batched(shape, n: int, name: str):
         return (1, *shape)
     if len(shape) != n + 2:
         raise Refused(
-            f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: [{listed(shape, ', ')}]"
+            f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size:"
+            f" [{listed(shape, ', ')}]"
         )
     return shape
 
@@ -83,7 +90,8 @@ def _batched(shape, n: int, name: str):
 def _wrong_weight(w, x, n: int, stride) -> None:
     if len(w) > n + 2:
         raise Refused(
-            f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight [{listed(w, ', ')}], but got {len(x)}-dimensional "
+            f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight [{listed(w, ', ')}], but got"
+            f" {len(x)}-dimensional "
             f"input of size [{listed(x, ', ')}] instead"
         )
     if len(w) < 3:
@@ -92,8 +100,12 @@ def _wrong_weight(w, x, n: int, stride) -> None:
 
 
 def _numbers(value, n: int, name: str):
-    words = "expected {} to be a single integer value or a list of {} values to match the convolution dimensions, but got {}=[{}]"
-    return spread(value, n, what=words.format(name, n, name, listed(value, ", ") if isinstance(value, (list, tuple)) else value))
+    words = (
+        "expected {} to be a single integer value or a list of {} values to match the convolution dimensions, but "
+        "got {}=[{}]"
+    )
+    return spread(value, n, what=words.format(name, n, name, listed(value, ", ") if isinstance(value, (list,
+        tuple)) else value))
 
 
 def _named_padding(padding, stride) -> bool | None:
@@ -117,7 +129,9 @@ def _check(x, w, bias, stride, padding, dilation, groups, transposed: bool) -> N
         require(gt(s, 0), "non-positive stride is not supported")
     for d in dilation:
         require(gt(d, 0), "dilation should be greater than zero, but got {}", dilation)
-    message = "Given groups={}, expected weight to be divisible by {} at dimension 0, but got weight of size [{}] instead"
+    message = (
+        "Given groups={}, expected weight to be divisible by {} at dimension 0, but got weight of size [{}] instead"
+    )
     require(divides(groups, w[0]), message, groups, groups, w)
     channels = w[0] if transposed else w[1] * groups
     given = "Given transposed=1" if transposed else f"Given groups={groups}"
@@ -125,7 +139,10 @@ def _check(x, w, bias, stride, padding, dilation, groups, transposed: bool) -> N
     require(eq(x[1], channels), message, w, x, channels, x[1])
     if bias is not None:
         want = w[1] * groups if transposed else w[0]
-        message = f"Given {'transposed=1, ' if transposed else ''}weight of size {{}}, expected bias to be 1-dimensional with {{}} elements, but got bias of size {{}} instead"
+        message = (
+            f"Given {'transposed=1, ' if transposed else ''}weight of size {{}}, expected bias to be 1-dimensional "
+            f"with {{}} elements, but got bias of size {{}} instead"
+        )
         b = bias.shape
         require(eq(b[0], want) if len(b) == 1 else False, message, w, want, b)
 
@@ -136,7 +153,8 @@ def _check_dtypes(input, weight, bias) -> None:
     if all(found) and found[0] is not found[1]:
         if found[0].name in ("float32", "bfloat16") and found[1].name in floats:
             raise Refused(
-                f"Input type ({_tensor_name(found[0])}) and weight type ({_tensor_name(found[1])}) should be the same or input "
+                f"Input type ({_tensor_name(found[0])}) and weight type ({_tensor_name(found[1])}) should be the same"
+                f" or input "
                 "should be a MKLDNN tensor and weight is a dense tensor"
             )
         same_dtype(input, weight, "expected scalar type {} but found {}", scalar_name)
@@ -152,12 +170,13 @@ def _output_padding_words(extra, stride, dilation) -> str:
     axes = ("depth", "height", "width")[-max(len(extra), 2) :]
     if len(extra) == 1:
         extra, stride, dilation = (0, *extra), (1, *stride), (1, *dilation)
-    words = [f"{what}_{a}: {v}" for what, values in (("output_padding", extra), ("stride", stride), ("dilation", dilation))
+    words = [f"{what}_{a}: {v}" for what, values in (("output_padding", extra), ("stride", stride), ("dilation",
+        dilation))
              for a, v in zip(axes, values, strict=True)]  # fmt: skip
     return f"output padding must be smaller than either stride or dilation, but got {' '.join(words)}"
 
 
-# --- convolutions ------------------------------------------------------------------------------------------------------
+# --- convolutions -----------------------------------------------------------------------------------------------------
 
 
 def _batch(x, n: int):
@@ -168,7 +187,8 @@ def _batch(x, n: int):
 def convolution(n: int, x: Kind, w: Kind, accepts, rejects) -> Op:
     """torch.nn.functional.conv{n}d."""
 
-    def kernel(xp, input: x, weight: w, bias: OptTensor = None, stride: Ints = 1, padding: IntsOrStr = 0, dilation: Ints = 1,
+    def kernel(xp, input: x, weight: w, bias: OptTensor = None, stride: Ints = 1, padding: IntsOrStr = 0,
+               dilation: Ints = 1,
                groups: Int = 1):  # fmt: skip
         """Cross-correlation of (N, C, *spatial) or (C, *spatial) with weight (out, C/groups, *kernel)."""
         images, single = _batch(input, n)
@@ -178,7 +198,8 @@ def convolution(n: int, x: Kind, w: Kind, accepts, rejects) -> Op:
         return y[0] if single else y
 
     names = (f"torch.nn.functional.conv{n}d", f"torch.conv{n}d")
-    conv = op(*names, name=f"conv{n}d", shape=conv_dims(n), dtype=promote.same(), autocast="lower", accepts=accepts,
+    conv = op(*names, name=f"conv{n}d", shape=conv_dims(n), dtype=agreed("input", "weight"), autocast="lower",
+              accepts=accepts,
               rejects=rejects, grad_name="ConvolutionBackward0")(kernel)  # fmt: skip
 
     @conv.vjp("input")
@@ -203,7 +224,8 @@ def _per_channel(g, n: int):
 def transposed_convolution(n: int, x: Kind, w: Kind, accepts, rejects) -> Op:
     """torch.nn.functional.conv_transpose{n}d."""
 
-    def kernel(xp, input: x, weight: w, bias: OptTensor = None, stride: Ints = 1, padding: Ints = 0, output_padding: Ints = 0,
+    def kernel(xp, input: x, weight: w, bias: OptTensor = None, stride: Ints = 1, padding: Ints = 0,
+               output_padding: Ints = 0,
                groups: Int = 1, dilation: Ints = 1):  # fmt: skip
         """The convolution's transpose: (N, in, *spatial) with weight (in, out/groups, *kernel) grows by stride."""
         images, single = _batch(input, n)
@@ -219,7 +241,8 @@ def transposed_convolution(n: int, x: Kind, w: Kind, accepts, rejects) -> Op:
         return y[0] if single else y
 
     names = (f"torch.nn.functional.conv_transpose{n}d", f"torch.conv_transpose{n}d")
-    conv = op(*names, name=f"conv_transpose{n}d", shape=conv_transpose_dims(n), dtype=promote.same(), autocast="lower",
+    conv = op(*names, name=f"conv_transpose{n}d", shape=conv_transpose_dims(n), dtype=agreed("input", "weight"),
+              autocast="lower",
               accepts=accepts, rejects=rejects, grad_name="ConvolutionBackward0")(kernel)  # fmt: skip
 
     @conv.vjp("input")
@@ -238,7 +261,7 @@ def transposed_convolution(n: int, x: Kind, w: Kind, accepts, rejects) -> Op:
 
 
 def _convolved(g, weight, stride, padding, dilation, groups, shape):
-    """The convolution of g, cut to what it is the gradient of: an output padding as wide as a stride gives one window more."""
+    """The convolution of g, cut to what it is the gradient of: an output padding may give one window more."""
     n = len(weight.shape) - 2
     y = CONVOLUTIONS[n](g, weight, None, stride, padding, dilation, groups)
     for dim in range(-n, 0):
@@ -253,28 +276,39 @@ conv1d = convolution(
              "conv1d(f32[2, 4, 9], f32[6, 2, 3], f32[6], padding='same', dilation=2, groups=2)",
              "conv1d(f32[2, 4, 9], f32[6, 4, 2], padding='same')"],
     rejects={"conv1d(f32[1, 4, 8], f32[8, 4, 9])": "Calculated padded input size per channel: (8). Kernel size: (9).",
-             "conv1d(f32[8], f32[8, 3, 3])": "Expected 2D (unbatched) or 3D (batched) input to conv1d, but got input of size: [8]"},
+             "conv1d(f32[8], f32[8, 3, 3])": "Expected 2D (unbatched) or 3D (batched) input to conv1d, but got input"
+             " of size: [8]"},
 )  # fmt: skip
 conv2d = convolution(
     2, Tensor("N C H W", "C H W"), Tensor("out in kh kw"),
-    accepts=["conv2d(f32[2, 3, 8, 7], f32[4, 3, 3, 2], f32[4])", "conv2d(f32[3, 8, 8], f32[4, 3, 3, 3], stride=2, padding=(1, 0))",
+    accepts=["conv2d(f32[2, 3, 8, 7], f32[4, 3, 3, 2], f32[4])",
+             "conv2d(f32[3, 8, 8], f32[4, 3, 3, 3], stride=2, padding=(1, 0))",
              "conv2d(f32[2, 4, 8, 8], f32[6, 2, 3, 3], f32[6], stride=(2, 1), padding=1, dilation=2, groups=2)",
-             "conv2d(f32[2, 4, 6, 6], f32[8, 4, 1, 1])", "conv2d(f32[2, 4, 6, 6], f32[4, 1, 3, 3], padding='same', groups=4)",
+             "conv2d(f32[2, 4, 6, 6], f32[8, 4, 1, 1])",
+             "conv2d(f32[2, 4, 6, 6], f32[4, 1, 3, 3], padding='same', groups=4)",
              "conv2d(f32[1, 2, 6, 5], f32[3, 2, 2, 3], padding='same')", "conv2d(f32[0, 4, 8, 8], f32[8, 4, 2, 3])",
-             "conv2d(f32[2, 4, 6, 6], f32[8, 4, 1, 1], stride=2)", "conv2d(f64[1, 2, 7, 7], f64[8, 1, 3, 3], groups=2, stride=3)"],
+             "conv2d(f32[2, 4, 6, 6], f32[8, 4, 1, 1], stride=2)",
+             "conv2d(f64[1, 2, 7, 7], f64[8, 1, 3, 3], groups=2, stride=3)"],
     rejects={"conv2d(f32[2, 1, 28, 28], f32[6, 3, 5, 5])": "Given groups=1, weight of size [6, 3, 5, 5], expected"
              " input[2, 1, 28, 28] to have 3 channels, but got 1 channels instead",
-             "conv2d(f32[1, 3, 2, 2], f32[6, 3, 5, 5])": "Calculated padded input size per channel: (2 x 2). Kernel size: (5 x 5)."
+             "conv2d(f32[1, 3, 2, 2], f32[6, 3, 5, 5])": "Calculated padded input size per channel: (2 x 2). Kernel"
+             " size: (5 x 5)."
              " Kernel size can't be greater than actual input size",
              "conv2d(f32[2, 28], f32[6, 3, 5, 5])": "Expected 3D (unbatched) or 4D (batched) input to conv2d",
-             "conv2d(f32[1, 3, 8, 8], f32[6, 3, 5, 5], f32[5])": "Given weight of size [6, 3, 5, 5], expected bias to be"
+             "conv2d(f32[1, 3, 8, 8], f32[6, 3, 5, 5], f32[5])": "Given weight of size [6, 3, 5, 5], expected bias to"
+             " be"
              " 1-dimensional with 6 elements, but got bias of size [5] instead",
-             "conv2d(f32[1, 3, 8, 8], f64[6, 3, 5, 5])": "Input type (torch.FloatTensor) and weight type (torch.DoubleTensor)",
-             "conv2d(f32[1, 3, 8, 8], f32[6, 3, 5, 5], f64[6])": "Input type (float) and bias type (double) should be the same",
-             "conv2d(f32[1, 4, 8, 8], f32[6, 2, 5, 5], groups=4)": "Given groups=4, expected weight to be divisible by 4 at"
+             "conv2d(f32[1, 3, 8, 8], f64[6, 3, 5, 5])": "Input type (torch.FloatTensor) and weight type"
+             " (torch.DoubleTensor)",
+             "conv2d(f32[1, 3, 8, 8], f32[6, 3, 5, 5], f64[6])": "Input type (float) and bias type (double) should be"
+             " the same",
+             "conv2d(f32[1, 4, 8, 8], f32[6, 2, 5, 5], groups=4)": "Given groups=4, expected weight to be divisible"
+             " by 4 at"
              " dimension 0, but got weight of size [[6, 2, 5, 5]] instead",
-             "conv2d(f32[1, 4, 8, 8], f32[8, 4, 3, 3], padding='same', stride=2)": "padding='same' is not supported for strided",
-             "conv2d(f32[1, 4, 8, 8], f32[8, 4, 3, 3], stride=(1, 2, 3))": "expected stride to be a single integer value or a list"
+             "conv2d(f32[1, 4, 8, 8], f32[8, 4, 3, 3], padding='same', stride=2)": "padding='same' is not supported"
+             " for strided",
+             "conv2d(f32[1, 4, 8, 8], f32[8, 4, 3, 3], stride=(1, 2, 3))": "expected stride to be a single integer"
+             " value or a list"
              " of 2 values to match the convolution dimensions, but got stride=[1, 2, 3]",
              "conv2d(f32[1, 4, 8, 8], f32[8, 4, 3, 3], padding=-1)": "negative padding is not supported"},
 )  # fmt: skip
@@ -291,29 +325,35 @@ conv_transpose1d = transposed_convolution(
     accepts=["conv_transpose1d(f32[2, 3, 5], f32[3, 4, 3], f32[4], stride=2, output_padding=1)",
              "conv_transpose1d(f32[4, 5], f32[4, 3, 3], padding=1, groups=2, dilation=2)",
              "conv_transpose1d(f32[1, 2, 5], f32[2, 3, 3], output_padding=2, padding=1, dilation=3)"],
-    rejects={"conv_transpose1d(f32[1, 4, 8], f32[5, 4, 3])": "Given transposed=1, weight of size [5, 4, 3], expected input[1, 4, 8]"
+    rejects={"conv_transpose1d(f32[1, 4, 8], f32[5, 4, 3])": "Given transposed=1, weight of size [5, 4, 3], expected"
+             " input[1, 4, 8]"
              " to have 5 channels, but got 4 channels instead"},
 )  # fmt: skip
 conv_transpose2d = transposed_convolution(
     2, Tensor("N C H W", "C H W"), Tensor("in out kh kw"),
     accepts=["conv_transpose2d(f32[2, 3, 4, 5], f32[3, 4, 2, 3], f32[4], stride=2)",
-             "conv_transpose2d(f32[4, 4, 5], f32[4, 2, 3, 3], stride=(2, 1), padding=1, output_padding=(1, 0), groups=2)",
+             "conv_transpose2d(f32[4, 4, 5], f32[4, 2, 3, 3], stride=(2, 1), padding=1, output_padding=(1, 0),"
+             " groups=2)",
              "conv_transpose2d(f32[1, 3, 4, 4], f32[3, 2, 1, 1])"],
-    rejects={"conv_transpose2d(f32[1, 3, 8, 8], f32[3, 4, 3, 3], output_padding=1)": "output padding must be smaller than either"
+    rejects={"conv_transpose2d(f32[1, 3, 8, 8], f32[3, 4, 3, 3], output_padding=1)": "output padding must be smaller"
+             " than either"
              " stride or dilation, but got output_padding_height: 1 output_padding_width: 1",
-             "conv_transpose2d(f32[1, 3, 8, 8], f32[3, 4, 3, 3], f32[5])": "Given transposed=1, weight of size [3, 4, 3, 3],"
+             "conv_transpose2d(f32[1, 3, 8, 8], f32[3, 4, 3, 3], f32[5])": "Given transposed=1, weight of size [3, 4,"
+             " 3, 3],"
              " expected bias to be 1-dimensional with 4 elements",
-             "conv_transpose2d(f32[1, 3, 1, 1], f32[3, 4, 1, 1], padding=1)": "Given input size per channel: (1 x 1). Calculated"
+             "conv_transpose2d(f32[1, 3, 1, 1], f32[3, 4, 1, 1], padding=1)": "Given input size per channel: (1 x 1)."
+             " Calculated"
              " output size per channel: (-1 x -1). Output size is too small"},
 )  # fmt: skip
 conv_transpose3d = transposed_convolution(
     3, Tensor("N C D H W", "C D H W"), Tensor("in out kd kh kw"),
     accepts=["conv_transpose3d(f32[1, 2, 3, 3, 3], f32[2, 3, 2, 2, 2], f32[3], stride=2)"],
-    rejects={"conv_transpose3d(f32[1, 4, 8, 8, 8], f32[5, 4, 3, 3, 3])": "Given transposed=1, weight of size [5, 4, 3, 3, 3]"},
+    rejects={"conv_transpose3d(f32[1, 4, 8, 8, 8], f32[5, 4, 3, 3, 3])": "Given transposed=1, weight of size [5, 4,"
+             " 3, 3, 3]"},
 )  # fmt: skip
 
 
-# --- the two adjoints --------------------------------------------------------------------------------------------------
+# --- the two adjoints -------------------------------------------------------------------------------------------------
 
 
 @op("torch.nn.grad.conv2d_input", "torch.nn.grad.conv1d_input", "torch.nn.grad.conv3d_input",
@@ -325,7 +365,8 @@ def conv_input(xp, input_size: Size, weight: Tensor, grad_output: Tensor, stride
     """The gradient a convolution passes to its input."""
     n = weight.ndim - 2
     g, single = _batch(grad_output, n)
-    x = input_gradient(xp, g, weight, Geometry(weight.shape[2:], stride, padding, dilation, groups), tuple(input_size[-n:]))
+    x = input_gradient(xp, g, weight, Geometry(weight.shape[2:], stride, padding, dilation, groups),
+                       tuple(input_size[-n:]))
     return x[0] if single else x
 
 

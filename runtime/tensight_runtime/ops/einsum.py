@@ -4,13 +4,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tensight_runtime.spec import promote
-from tensight_runtime.spec.cond import eq
+from tensight_runtime.spec.cond import eq, ge
 from tensight_runtime.spec.dtype import result_type
 from tensight_runtime.spec.kind import Any, Str, Tensor, TensorLike, Tensors, UnknownLike
 from tensight_runtime.spec.op import op, scalar_name
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.shape import broadcastable
-from tensight_runtime.spec.size import smax
+from tensight_runtime.spec.size import UNKNOWN, smax
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ELLIPSIS = "."
@@ -64,7 +64,8 @@ def _subscripts(part: str, equation: str, operand: int | None, start: int | None
             found += c
         elif c != " ":
             raise Refused(
-                f"einsum(): invalid subscript given at index {start + i} in the equation string, subscripts must be in [a-zA-Z]"
+                f"einsum(): invalid subscript given at index {start + i} in the equation string, subscripts must be"
+                f" in [a-zA-Z]"
             )
         i += 1
     return found
@@ -79,12 +80,14 @@ def _sizes(equation: Equation, operands):
         covered = len(shape) - len(fixed)
         if ELLIPSIS not in letters and covered != 0:
             raise Refused(
-                f"einsum(): the number of subscripts in the equation ({len(fixed)}) does not match the number of dimensions "
+                f"einsum(): the number of subscripts in the equation ({len(fixed)}) does not match the number of"
+                f" dimensions "
                 f"({len(shape)}) for operand {i} and no ellipsis was given"
             )
         if covered < 0:
             raise Refused(
-                f"einsum(): the number of subscripts in the equation ({len(fixed)}) is more than the number of dimensions "
+                f"einsum(): the number of subscripts in the equation ({len(fixed)}) is more than the number of"
+                f" dimensions "
                 f"({len(shape)}) for operand {i}"
             )
         at, own = 0, {}
@@ -101,8 +104,12 @@ def _sizes(equation: Equation, operands):
                 continue
             own[letter] = size
         for letter, size in own.items():
-            message = "einsum(): subscript {} has size {} for operand {} which does not broadcast with previously seen size {}"
-            sizes[letter] = _meet(sizes[letter], size, message, letter, size, i, sizes[letter]) if letter in sizes else size
+            message = (
+                "einsum(): subscript {} has size {} for operand {} which does not broadcast with previously seen "
+                "size {}"
+            )
+            sizes[letter] = _meet(sizes[letter], size, message, letter, size, i,
+                                  sizes[letter]) if letter in sizes else size
     return sizes, batch
 
 
@@ -112,7 +119,9 @@ def _meet(seen, size, message, *values):
         return size
     if eq(size, 1) is True or eq(seen, size) is True or isinstance(seen, int):
         return seen
-    return size if isinstance(size, int) else smax(seen, size)
+    if isinstance(size, int):
+        return size
+    return smax(seen, size) if ge(seen, 1) is True and ge(size, 1) is True else UNKNOWN
 
 
 def _joined(batch, dims, operand):
@@ -156,14 +165,20 @@ def einsum_alias(equation) -> str:
 
 @op("torch.einsum", overload="alone", shape=lambda equation, operand: einsum_dims(equation, [operand]),
     dtype=promote.same("operand"), alias=einsum_alias, autocast="lower", name="einsum",
-    accepts=["einsum('ii->i', f32[3, 3])", "einsum('ij->ji', f32[2, 3])", "einsum('ii', f32[3, 3])", "einsum('i...->...', f32[2, 3, 4])",
-             "einsum('bab', f32[2, 3, 2])", "einsum('iij->ij', f32[2, 2, 3])", "einsum('i j -> ', f32[2, 3])", "einsum('aB', f32[2, 3])"],
-    rejects={"einsum('ij->ik', f32[2, 3])": "einsum(): output subscript k does not appear in the equation for any input operand",
+    accepts=["einsum('ii->i', f32[3, 3])", "einsum('ij->ji', f32[2, 3])", "einsum('ii', f32[3, 3])",
+             "einsum('i...->...', f32[2, 3, 4])",
+             "einsum('bab', f32[2, 3, 2])", "einsum('iij->ij', f32[2, 2, 3])", "einsum('i j -> ', f32[2, 3])",
+             "einsum('aB', f32[2, 3])"],
+    rejects={"einsum('ij->ik', f32[2, 3])": "einsum(): output subscript k does not appear in the equation for any"
+             " input operand",
              "einsum('ij,jk->ik', f32[2, 3])": "einsum(): fewer operands were provided than specified in the equation",
-             "einsum('ijk->ik', f32[2, 3])": "einsum(): the number of subscripts in the equation (3) does not match the number of"
+             "einsum('ijk->ik', f32[2, 3])": "einsum(): the number of subscripts in the equation (3) does not match"
+             " the number of"
              " dimensions (2) for operand 0 and no ellipsis was given",
-             "einsum('ii->i', f32[2, 3])": "einsum(): subscript i is repeated for operand 0 but the sizes don't match, 3 != 2",
-             "einsum('i1->i', f32[2, 3])": "einsum(): invalid subscript given at index 1 in the equation string"})  # fmt: skip
+             "einsum('ii->i', f32[2, 3])": "einsum(): subscript i is repeated for operand 0 but the sizes don't"
+             " match, 3 != 2",
+             "einsum('i1->i', f32[2, 3])": "einsum(): invalid subscript given at index 1 in the equation"
+             " string"})  # fmt: skip
 def einsum_alone(xp, equation: Str, operand: Tensor):
     """Of one tensor: a transposed view ("ij->ji"), a diagonal ("ii->i"), or sums ("ij->j")."""
     parsed = read(equation, 1)
@@ -188,14 +203,18 @@ def _(g, equation, operand_shape):
     varargs="operands",
     autocast="lower",
     accepts=["einsum('ij,jk->ik', f32[2, 3], f32[3, 4])", "einsum('bhid,bhjd->bhij', f32[2, 1, 3, 4], f32[2, 1, 5, 4])",
-             "einsum('...ij,...jk', f32[2, 3, 4], f32[4, 5])", "einsum('i,j', f32[2], f64[3])", "einsum('ij,kj', f32[2, 3], f32[4, 1])",
-             "einsum('ij,jk->ik', [f32[2, 3], f32[3, 4]])", "einsum('bn,anm,bm->ba', f32[2, 3], f32[5, 3, 4], f32[2, 4])",
-             "einsum('ij,j->ij', f32[2, 3], f32[3])", "einsum('ij->ji', [f32[2, 3]])", "einsum('iij,j->ij', f32[2, 2, 3], f32[3])"],
-    rejects={"einsum('ij,jk->ik', f32[2, 3], f32[4, 5])": "einsum(): subscript j has size 4 for operand 1 which does not"
+             "einsum('...ij,...jk', f32[2, 3, 4], f32[4, 5])", "einsum('i,j', f32[2], f64[3])",
+             "einsum('ij,kj', f32[2, 3], f32[4, 1])",
+             "einsum('ij,jk->ik', [f32[2, 3], f32[3, 4]])",
+             "einsum('bn,anm,bm->ba', f32[2, 3], f32[5, 3, 4], f32[2, 4])",
+             "einsum('ij,j->ij', f32[2, 3], f32[3])", "einsum('ij->ji', [f32[2, 3]])",
+             "einsum('iij,j->ij', f32[2, 2, 3], f32[3])"],
+    rejects={"einsum('ij,jk->ik', f32[2, 3], f32[4, 5])": "einsum(): subscript j has size 4 for operand 1 which does"
+             " not"
              " broadcast with previously seen size 3"},
 )  # fmt: skip
 def einsum(xp, equation: Str, operands: Tensors):
-    """Sums of products, named by letters: "bi,ij->bj".  A letter that the result lacks is summed; "..." stands for batch dims."""
+    """Sums of products: "bi,ij->bj".  A letter that the result lacks is summed; "..." stands for batch dims."""
     parsed = read(equation, len(operands))
     left, right = ",".join(parsed.inputs), parsed.output
     if len({o.dtype for o in operands}) > 1:
@@ -227,7 +246,7 @@ def _gradient(g, parsed: Equation, operands, at: int):
 
 
 def _as_operand(result, shape, mine: str, target: str):
-    """Give `result` (dims `target`) the operand's own dims: missing ones are expanded, a repeated letter is a diagonal."""
+    """Give `result` (dims `target`) the operand's own dims: missing ones are expanded, a repeated letter a diagonal."""
     covered = len(shape) - len(mine.replace(ELLIPSIS, ""))
     extent, at = {}, 0
     for letter in mine:
@@ -269,7 +288,7 @@ def _spread_diagonal(result, mine: str, distinct, extent):
             letters.append(letter)
     starts, order, used = {}, [], {}
     position = 0
-    for i, letter in enumerate(letters):
+    for letter in letters:
         starts.setdefault(letter, []).append(position)
         position += len(extent[letter])
     for letter in mine:

@@ -8,14 +8,15 @@ from tensight_runtime.spec.op import op, scalar_name
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.size import UNKNOWN, product
 
-# --- embedding ---------------------------------------------------------------------------------------------------------
+# --- embedding --------------------------------------------------------------------------------------------------------
 
 
 def check_indices(indices, rows, where: str) -> None:
     """Index tensors are int32 or int64; if all their values are known to lie outside the table, that is refused."""
     if indices.dtype and indices.dtype not in (int32, int64):
         dtype = indices.dtype
-        name = f"CPU{scalar_name(dtype)}Type" if dtype.category == 0 or dtype.bits == 16 and dtype.category == 2 else f"torch.{scalar_name(dtype)}Tensor"
+        plain = dtype.category != 0 and not (dtype.category == 2 and dtype.bits == 16)
+        name = f"torch.{scalar_name(dtype)}Tensor" if plain else f"CPU{scalar_name(dtype)}Type"
         raise Refused(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
             f"{name} instead (while checking arguments for {where})"
@@ -59,13 +60,17 @@ def _renormalizes(max_norm) -> tuple[str, ...]:
 
 
 @op("torch.nn.functional.embedding", shape=embedding_dims, dtype=promote.same("weight"), mutates=_renormalizes,
-    accepts=["embedding(i64[2, 3]{0..4}, f32[5, 4])", "embedding(i32[]{0..4}, f32[5, 4], padding_idx=-1)", "embedding(i64[2, 0], f32[3, 4])",
+    accepts=["embedding(i64[2, 3]{0..4}, f32[5, 4])", "embedding(i32[]{0..4}, f32[5, 4], padding_idx=-1)",
+             "embedding(i64[2, 0], f32[3, 4])",
              "embedding(i64[7]{0..2}, f32[3, 4], scale_grad_by_freq=True)"],
-    rejects={"embedding(i64[2], f32[3])": "'weight' must be 2-D", "embedding(i64[2], f32[3, 4], padding_idx=3)": "Padding_idx must be within",
-             "embedding(f32[2], f32[3, 4])": "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int;"
+    rejects={"embedding(i64[2], f32[3])": "'weight' must be 2-D",
+             "embedding(i64[2], f32[3, 4], padding_idx=3)": "Padding_idx must be within",
+             "embedding(f32[2], f32[3, 4])": "Expected tensor for argument #1 'indices' to have one of the following"
+             " scalar types: Long, Int;"
              " but got torch.FloatTensor instead (while checking arguments for embedding)",
              "embedding(i64[2]{3..3}, f32[3, 4])": "index out of range in self"})  # fmt: skip
-def embedding(xp, input: Tensor, weight: Tensor("num dim"), padding_idx: OptInt = None, max_norm: OptNum = None, norm_type: Num = 2.0,
+def embedding(xp, input: Tensor, weight: Tensor("num dim"), padding_idx: OptInt = None, max_norm: OptNum = None,
+              norm_type: Num = 2.0,
               scale_grad_by_freq: Bool = False, sparse: Bool = False):  # fmt: skip
     """Rows of weight (num, dim) for integer indices of any shape: (*, dim).  The padding row gets no gradient."""
     if max_norm is not None:
@@ -84,13 +89,16 @@ def _row(padding_idx, rows: int) -> int:
 
 
 @op("torch.embedding", overload="weight_first", composite=True, dtype=promote.same("weight"),
-    shape=lambda weight, indices: embedding_dims(indices, weight), accepts=["embedding(f32[5, 4], i64[2, 3]{0..4})"], name="embedding")  # fmt: skip
-def embedding_of(weight: Tensor("num dim"), indices: Tensor, padding_idx: Int = -1, scale_grad_by_freq: Bool = False, sparse: Bool = False):
+    shape=lambda weight, indices: embedding_dims(indices, weight), accepts=["embedding(f32[5, 4], i64[2, 3]{0..4})"],
+    name="embedding")  # fmt: skip
+def embedding_of(weight: Tensor("num dim"), indices: Tensor, padding_idx: Int = -1, scale_grad_by_freq: Bool = False,
+                 sparse: Bool = False):
     """`torch.embedding`: the table comes first; -1 means no padding row."""
     return embedding(indices, weight, None if padding_idx < 0 else padding_idx, None, 2.0, scale_grad_by_freq, sparse)
 
 
-@op(shape=lambda grad, num_weights: (num_weights, grad.shape[-1]), dtype=promote.same("grad"), grad_name="EmbeddingDenseBackward0",
+@op(shape=lambda grad, num_weights: (num_weights, grad.shape[-1]), dtype=promote.same("grad"),
+    grad_name="EmbeddingDenseBackward0",
     accepts=["embedding_weight(f32[2, 3, 4], i64[2, 3]{0..4}, 5, 2, False)"])  # fmt: skip
 def embedding_weight(xp, grad: Tensor, indices: Tensor, num_weights: Int, padding_idx: Int, scale_grad_by_freq: Bool):
     """The gradient of an embedding's table: every looked-up row collects what reached it."""
@@ -136,13 +144,16 @@ def _(g, indices, num_weights, padding_idx, scale_grad_by_freq):
     return result
 
 
-# --- embedding_bag -----------------------------------------------------------------------------------------------------
+# --- embedding_bag ----------------------------------------------------------------------------------------------------
 
 
 def bag_dims(input, weight, offsets=None, mode="mean", per_sample_weights=None, include_last_offset=False):
     shape = input.shape
     if per_sample_weights is not None:
-        message = "embedding_bag: If per_sample_weights (torch.Size({})) is not None, then it must have the same shape as the input (torch.Size({}))"
+        message = (
+            "embedding_bag: If per_sample_weights (torch.Size({})) is not None, then it must have the same shape as "
+            "the input (torch.Size({}))"
+        )
         same = len(per_sample_weights.shape) == len(shape)
         for have, want in zip(per_sample_weights.shape, shape, strict=False) if same else ():
             require(eq(have, want), message, per_sample_weights.shape, shape, error=ValueError)
@@ -150,7 +161,8 @@ def bag_dims(input, weight, offsets=None, mode="mean", per_sample_weights=None, 
     if len(shape) == 2:
         if offsets is not None:
             raise Refused(
-                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. However, "
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length"
+                " sequences. However, "
                 "found offsets of type <class 'torch.Tensor'>",
                 ValueError,
             )
@@ -174,26 +186,32 @@ def bag_dims(input, weight, offsets=None, mode="mean", per_sample_weights=None, 
             NotImplementedError,
         )
     if len(weight.shape) != 2:
-        raise Refused(f"Expected 2-dimensional tensor, but got {len(weight.shape)}-dimensional tensor for argument #1 'weight' (while checking arguments for embedding_bag)")
+        raise Refused(f"Expected 2-dimensional tensor, but got {len(weight.shape)}-dimensional tensor for argument #1"
+                      f" 'weight' (while checking arguments for embedding_bag)")
     check_indices(input, weight.shape[0], "embedding_bag")
     return (bags, weight.shape[1])
 
 
-@op("torch.nn.functional.embedding_bag", composite=True, shape=bag_dims, dtype=promote.same("weight"), mutates=_renormalizes,
-    accepts=["embedding_bag(i64[6]{0..4}, f32[5, 4], i64[3]{0..0})", "embedding_bag(i64[2, 3]{0..4}, f32[5, 4], mode='sum')",
-             "embedding_bag(i64[2, 3]{0..4}, f32[5, 4], mode='max')", "embedding_bag(i64[4]{0..4}, f32[5, 4], i64[2]{0..0}, mode='max')",
+@op("torch.nn.functional.embedding_bag", composite=True, shape=bag_dims, dtype=promote.same("weight"),
+    mutates=_renormalizes,
+    accepts=["embedding_bag(i64[6]{0..4}, f32[5, 4], i64[3]{0..0})",
+             "embedding_bag(i64[2, 3]{0..4}, f32[5, 4], mode='sum')",
+             "embedding_bag(i64[2, 3]{0..4}, f32[5, 4], mode='max')",
+             "embedding_bag(i64[4]{0..4}, f32[5, 4], i64[2]{0..0}, mode='max')",
              "embedding_bag(i64[2, 3]{0..4}, f32[5, 4], mode='sum', per_sample_weights=f32[2, 3])",
              "embedding_bag(i64[6]{0..4}, f32[5, 4], i64[3]{0..0}, padding_idx=2)",
              "embedding_bag(i64[6]{0..4}, f32[5, 4], i64[3]{0..0}, include_last_offset=True, mode='sum')"],
     rejects={"embedding_bag(i64[2], f32[3, 4])": "offsets has to be a 1D Tensor but got None",
              "embedding_bag(i64[2, 2, 2], f32[3, 4])": "input has to be 1D or 2D Tensor, but got Tensor of dimension 3",
              "embedding_bag(i64[2, 2], f32[3, 4], mode='foo')": "mode has to be one of sum, mean or max"})  # fmt: skip
-def embedding_bag(input: Tensor("n"), weight: Tensor("num dim"), offsets: OptTensor = None, max_norm: OptNum = None, norm_type: Num = 2,
-                  scale_grad_by_freq: Bool = False, mode: Str = "mean", sparse: Bool = False, per_sample_weights: OptTensor = None,
+def embedding_bag(input: Tensor("n"), weight: Tensor("num dim"), offsets: OptTensor = None, max_norm: OptNum = None,
+                  norm_type: Num = 2,
+                  scale_grad_by_freq: Bool = False, mode: Str = "mean", sparse: Bool = False,
+                  per_sample_weights: OptTensor = None,
                   include_last_offset: Bool = False, padding_idx: OptInt = None):  # fmt: skip
     """Sum, mean or max of the rows of each bag; a bag is a row of a 2-d input or starts at an offset of a 1-d one."""
     rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
-    real = None if padding_idx is None else input != (padding_idx if padding_idx >= 0 else padding_idx + weight.shape[0])
+    real = None if padding_idx is None else input != _row(padding_idx, weight.shape[0])
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.unsqueeze(-1)
     if input.dim() == 2:
@@ -225,12 +243,13 @@ def _check_offsets(offsets, length: int) -> None:
         return
     first, last = int(offsets[0]), int(offsets[-1])
     if first != 0:
-        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {first}")
+        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from"
+                           f" position 0. However, got {first}")
     if last > length:
         raise RuntimeError(f"offsets[-1] can not be greater than input's length {length} but got offsets[-1] of {last}")
 
 
-# --- one_hot -----------------------------------------------------------------------------------------------------------
+# --- one_hot ----------------------------------------------------------------------------------------------------------
 
 
 def one_hot_dims(input, num_classes=-1):
@@ -249,7 +268,8 @@ def one_hot_dims(input, num_classes=-1):
 
 
 @op("torch.nn.functional.one_hot", shape=one_hot_dims, dtype=int64, syncs=True, interval=lambda: (0, 2),
-    accepts=["one_hot(i64[2, 3]{0..4}, 5)", "one_hot(i64[4]{0..3})", "one_hot(i64[]{0..1}, num_classes=2)", "one_hot(i64[0], 3)"],
+    accepts=["one_hot(i64[2, 3]{0..4}, 5)", "one_hot(i64[4]{0..3})", "one_hot(i64[]{0..1}, num_classes=2)",
+             "one_hot(i64[0], 3)"],
     rejects={"one_hot(f32[2], 3)": "one_hot is only applicable to index tensor of type LongTensor.",
              "one_hot(i64[2]{5..5}, 3)": "Class values must be smaller than num_classes.",
              "one_hot(i64[0])": "Can not infer total number of classes from empty tensor."})  # fmt: skip

@@ -1,9 +1,9 @@
-"""grid_sample and affine_grid: images looked up at places that a tensor names.  Places run from -1 to 1, (x, y[, z])."""
+"""grid_sample and affine_grid: images looked up at places that a tensor names, (x, y[, z]) from -1 to 1."""
 
 from itertools import product as every
 
 from tensight_runtime.ops.axes_linear import cubic_weights
-from tensight_runtime.ops.linalg import same_dtype
+from tensight_runtime.ops.linalg import agreed, same_dtype
 from tensight_runtime.ops.windows import listed
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq, gt
@@ -16,21 +16,29 @@ from tensight_runtime.spec.shape import sizes_of
 def grid_sample_dims(input, grid, mode="bilinear", padding_mode="zeros"):
     x, g = input.shape, grid.shape
     if isinstance(mode, str) and mode not in ("bilinear", "nearest", "bicubic"):
-        raise Refused(f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'", ValueError)
+        raise Refused(f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got:"
+                      f" '{mode}'", ValueError)
     if isinstance(padding_mode, str) and padding_mode not in ("zeros", "border", "reflection"):
         words = "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
         raise Refused(f"{words}'{padding_mode}'", ValueError)
-    message = "grid_sampler(): expected grid and input to have same batch size, but got input with sizes {} and grid with sizes {}"
+    message = (
+        "grid_sampler(): expected grid and input to have same batch size, but got input with sizes {} and grid with "
+        "sizes {}"
+    )
     require(eq(x[0], g[0]), message, x, g)
     if len(x) not in (4, 5) or len(x) != len(g):
         raise Refused(
-            f"grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got input with sizes [{listed(x, ', ')}] "
+            f"grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got input with"
+            f" sizes [{listed(x, ', ')}] "
             f"and grid with sizes [{listed(g, ', ')}]"
         )
     message = "grid_sampler(): expected grid to have size {} in last dimension, but got grid with sizes {}"
     require(eq(g[-1], len(x) - 2), message, len(x) - 2, g)
     for i, size in enumerate(x[2:], 2):
-        message = "grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes {} with dimension {} being empty"
+        message = (
+            "grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes {} with "
+            "dimension {} being empty"
+        )
         require(gt(size, 0), message, x, i)
     if mode == "bicubic" and len(x) == 5:
         raise Refused("grid_sampler(): bicubic interpolation only supports 4D input")
@@ -38,17 +46,26 @@ def grid_sample_dims(input, grid, mode="bilinear", padding_mode="zeros"):
     return (*x[:2], *g[1:-1])
 
 
-@op("torch.nn.functional.grid_sample", composite=True, shape=grid_sample_dims, dtype=promote.same("input"), autocast="fp32",
-    accepts=["grid_sample(f32[1, 2, 4, 5], f32[1, 3, 3, 2])", "grid_sample(f32[1, 2, 4, 5], f32[1, 3, 3, 2], align_corners=True, padding_mode='border')",
-             "grid_sample(f32[2, 2, 4, 5], f32[2, 3, 3, 2], padding_mode='reflection')", "grid_sample(f32[1, 2, 4, 5], f32[1, 3, 3, 2], mode='nearest')",
-             "grid_sample(f32[1, 2, 4, 5], f32[1, 3, 3, 2], mode='bicubic', padding_mode='zeros')", "grid_sample(f32[1, 2, 3, 4, 5], f32[1, 2, 3, 3, 3])",
-             "grid_sample(f32[1, 2, 4, 5], f32[1, 3, 3, 2], mode='bicubic', padding_mode='reflection', align_corners=True)"],
-    rejects={"grid_sample(f32[1, 3, 4, 4], f32[1, 5, 5, 3])": "grid_sampler(): expected grid to have size 2 in last dimension, but got grid with sizes",
-             "grid_sample(f32[1, 3, 4, 4], f32[2, 5, 5, 2])": "grid_sampler(): expected grid and input to have same batch size, but got input with",
-             "grid_sample(f32[1, 3, 4, 4], f32[1, 5, 5, 2], mode='foo')": "nn.functional.grid_sample(): expected mode to be"})  # fmt: skip
-def grid_sample(input: Tensor("N C H W", "N C D H W"), grid: Tensor("N Ho Wo two"), mode: Str = "bilinear", padding_mode: Str = "zeros",
+@op("torch.nn.functional.grid_sample", composite=True, shape=grid_sample_dims, dtype=agreed("input", "grid"),
+    autocast="fp32",
+    accepts=["grid_sample(f32[1, 2, 4, 5], f32[1, 3, 3, 2])",
+             "grid_sample(f32[1, 2, 4, 5], f32[1, 3, 3, 2], align_corners=True, padding_mode='border')",
+             "grid_sample(f32[2, 2, 4, 5], f32[2, 3, 3, 2], padding_mode='reflection')",
+             "grid_sample(f32[1, 2, 4, 5], f32[1, 3, 3, 2], mode='nearest')",
+             "grid_sample(f32[1, 2, 4, 5], f32[1, 3, 3, 2], mode='bicubic', padding_mode='zeros')",
+             "grid_sample(f32[1, 2, 3, 4, 5], f32[1, 2, 3, 3, 3])",
+             "grid_sample(f32[1, 2, 4, 5], f32[1, 3, 3, 2], mode='bicubic', padding_mode='reflection',"
+             " align_corners=True)"],
+    rejects={"grid_sample(f32[1, 3, 4, 4], f32[1, 5, 5, 3])": "grid_sampler(): expected grid to have size 2 in last"
+             " dimension, but got grid with sizes",
+             "grid_sample(f32[1, 3, 4, 4], f32[2, 5, 5, 2])": "grid_sampler(): expected grid and input to have same"
+             " batch size, but got input with",
+             "grid_sample(f32[1, 3, 4, 4], f32[1, 5, 5, 2], mode='foo')": "nn.functional.grid_sample(): expected mode"
+             " to be"})  # fmt: skip
+def grid_sample(input: Tensor("N C H W", "N C D H W"), grid: Tensor("N Ho Wo two"), mode: Str = "bilinear",
+                padding_mode: Str = "zeros",
                 align_corners: OptBool = None):  # fmt: skip
-    """input (N, C, *spatial) at the places grid (N, *out, n) names: (N, C, *out).  -1 and 1 are the edges, or corner pixels' centers."""
+    """input (N, C, *spatial) at the places grid (N, *out, n) names: (N, C, *out).  -1 and 1 are the edges."""
     sizes = input.shape[2:]
     places = []  # per spatial dim, (N, *out), in pixels
     for i, size in enumerate(sizes):
@@ -120,7 +137,7 @@ def _bicubic(input, corners, parts, padding_mode: str, align_corners):
     return total
 
 
-# --- affine_grid -------------------------------------------------------------------------------------------------------
+# --- affine_grid ------------------------------------------------------------------------------------------------------
 
 
 def affine_grid_dims(theta, size):
@@ -132,11 +149,15 @@ def affine_grid_dims(theta, size):
     n = len(size) - 2
     if n not in (2, 3):
         raise Refused(
-            f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size ({listed(size, ', ')}).",
+            f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size"
+            f" ({listed(size, ', ')}).",
             NotImplementedError,
         )
     shape = theta.shape
-    message = f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size ({listed(size, ', ')}). Got torch.Size({{}})."
+    message = (
+        f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size ({listed(size, ', ')}). Got "
+        f"torch.Size({{}})."
+    )
     require(eq(shape[1], n) if len(shape) == 3 else False, message, shape, error=ValueError)
     require(eq(shape[2], n + 1), message, shape, error=ValueError)
     for s in size:
@@ -156,11 +177,16 @@ def _base(xp, size, align_corners, dtype):
     return xp.stack([*mesh[::-1], xp.ones_like(mesh[0])], axis=1)
 
 
-@op("torch.nn.functional.affine_grid", shape=affine_grid_dims, dtype=promote.same("theta"), grad_name="AffineGridGeneratorBackward0",
-    accepts=["affine_grid(f32[2, 2, 3], (2, 3, 4, 5))", "affine_grid(f32[1, 2, 3], (1, 3, 4, 1), align_corners=True)", "affine_grid(f32[1, 3, 4], (1, 1, 2, 3, 4))"],
-    rejects={"affine_grid(f32[1, 2, 4], (1, 3, 4, 4))": "Expected a batch of 2D affine matrices of shape Nx2x3 for size (1, 3, 4, 4). Got torch.Size([1, 2, 4]).",
-             "affine_grid(f32[2, 2, 3], (1, 3, 4, 4))": "Expected size for first two dimensions of batch2 tensor to be: [1, 3] but got: [2, 3].",
-             "affine_grid(f32[1, 2, 3], (1, 3, 4))": "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively."})  # fmt: skip
+@op("torch.nn.functional.affine_grid", shape=affine_grid_dims, dtype=promote.same("theta"),
+    grad_name="AffineGridGeneratorBackward0",
+    accepts=["affine_grid(f32[2, 2, 3], (2, 3, 4, 5))", "affine_grid(f32[1, 2, 3], (1, 3, 4, 1), align_corners=True)",
+             "affine_grid(f32[1, 3, 4], (1, 1, 2, 3, 4))"],
+    rejects={"affine_grid(f32[1, 2, 4], (1, 3, 4, 4))": "Expected a batch of 2D affine matrices of shape Nx2x3 for"
+             " size (1, 3, 4, 4). Got torch.Size([1, 2, 4]).",
+             "affine_grid(f32[2, 2, 3], (1, 3, 4, 4))": "Expected size for first two dimensions of batch2 tensor to"
+             " be: [1, 3] but got: [2, 3].",
+             "affine_grid(f32[1, 2, 3], (1, 3, 4))": "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine"
+             " transforms, respectively."})  # fmt: skip
 def affine_grid(xp, theta: Tensor("N two three"), size: Size, align_corners: OptBool = None):
     """Places for grid_sample: the pixels of an image (N, C, *spatial) under the affine maps theta (N, n, n + 1)."""
     base = _base(xp, size, align_corners, theta.dtype)

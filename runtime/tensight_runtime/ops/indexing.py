@@ -4,7 +4,7 @@ import re
 
 from tensight_runtime.ops.expanding import expanded
 from tensight_runtime.ops.layout import strides_of, viewed
-from tensight_runtime.ops.selecting import array_steps, entries, first_step, is_int, is_tensor, second_step
+from tensight_runtime.ops.selecting import array_steps, entries, first_step, is_int, is_mask, is_tensor, second_step
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq
 from tensight_runtime.spec.fact import Fact
@@ -13,7 +13,7 @@ from tensight_runtime.spec.op import op, scalar_name
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.size import UNKNOWN
 
-# --- x[index] ----------------------------------------------------------------------------------------------------------
+# --- x[index] --------------------------------------------------------------------------------------------------------
 
 
 def _getitem_alias(input, index):
@@ -35,21 +35,27 @@ def _getitem_alias(input, index):
 @op(
     "Tensor.__getitem__",
     name="getitem", alias=_getitem_alias, dtype=promote.same(), any_device=True, grad_name="IndexBackward0",
-    accepts=["getitem(f32[3, 5], 1)", "getitem(f32[3, 5], (slice(None), -1))", "getitem(f32[4, 3, 5], (..., slice(1, 4, 2), None))",
-             "getitem(f32[3, 5], (0, 0))", "getitem(f32[3, 5], i64[4]{0..2})", "getitem(f32[3, 5], (slice(None), [0, 2, -1]))",
-             "getitem(f32[3, 5], bool[3, 5])", "getitem(f32[5, 6, 7], (0, slice(None), [0, 1, 2]))", "getitem(f32[5, 6, 7], ([0, 1], None, [0, 1]))",
-             "getitem(f32[3, 5], (i64[]{1..1}, i64[2]{0..4}))", "getitem(f32[3, 5], None)", "getitem(f32[3, 5], True)", "getitem(f32[0, 3], slice(0, 2))",
-             "getitem(f32[4, 3, 5], (slice(None), bool[3, 5], None))", "getitem(f32[3, 5], (bool[3], 0))", "getitem(f32[], ())",
-             "getitem(f32[3, 5], [[0, 1], [1, 0]])", "getitem(f32[3, 5], [True, False, True])", "getitem(f32[3, 5], (slice(None), None, True))"],
+    accepts=["getitem(f32[3, 5], 1)", "getitem(f32[3, 5], (slice(None), -1))",
+             "getitem(f32[4, 3, 5], (..., slice(1, 4, 2), None))",
+             "getitem(f32[3, 5], (0, 0))", "getitem(f32[3, 5], i64[4]{0..2})",
+             "getitem(f32[3, 5], (slice(None), [0, 2, -1]))",
+             "getitem(f32[3, 5], bool[3, 5])", "getitem(f32[5, 6, 7], (0, slice(None), [0, 1, 2]))",
+             "getitem(f32[5, 6, 7], ([0, 1], None, [0, 1]))",
+             "getitem(f32[3, 5], (i64[]{1..1}, i64[2]{0..4}))", "getitem(f32[3, 5], None)", "getitem(f32[3, 5], True)",
+             "getitem(f32[0, 3], slice(0, 2))",
+             "getitem(f32[4, 3, 5], (slice(None), bool[3, 5], None))", "getitem(f32[3, 5], (bool[3], 0))",
+             "getitem(f32[], ())",
+             "getitem(f32[3, 5], [[0, 1], [1, 0]])", "getitem(f32[3, 5], [True, False, True])",
+             "getitem(f32[3, 5], (slice(None), None, True))"],
     rejects={"getitem(f32[3, 5], 5)": "index 5 is out of bounds for dimension 0 with size 3",
              "getitem(f32[3, 5], (None, -4))": "index -4 is out of bounds for dimension 1 with size 3",
              "getitem(f32[3, 5], (0, 0, 0))": "too many indices for tensor of dimension 2",
              "getitem(f32[], 0)": "invalid index of a 0-dim tensor.",
              "getitem(f32[3, 5], slice(None, None, -1))": "step must be greater than zero",
-             "getitem(f32[3, 5], bool[4])": "The shape of the mask [4] at index 0 does not match the shape of the indexed tensor [3, 5] at index 0",
-             "getitem(f32[3, 5], (i64[2]{0..1}, i64[3]{0..1}))": "shape mismatch: indexing tensors could not be broadcast together with shapes [2], [3]",
+             "getitem(f32[3, 5], bool[4])": "The shape of the mask [4] at index 0 does not match the shape of the",
+             "getitem(f32[3, 5], (i64[2]{0..1}, i64[3]{0..1}))": "shape mismatch: indexing tensors could not be",
              "getitem(f32[3, 5], f32[2])": "tensors used as indices must be long, int, byte or bool tensors",
-             "getitem(f32[3, 5], 1.5)": "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got float)",
+             "getitem(f32[3, 5], 1.5)": "only integers, slices (`:`), ellipsis (`...`), None and long or byte",
              "getitem(f32[3, 5], (slice(None), i64[1]{7..7}))": "index 7 is out of bounds for dimension 0 with size 5"},
 )  # fmt: skip
 def getitem(xp, input: Tensor, index: Index):
@@ -75,8 +81,16 @@ def picked(xp, view, advanced):
 def in_torchs_words(error: IndexError, advanced) -> IndexError:
     """ "index 7 is out of bounds for axis 1 with size 5": torch counts the tensors, not the dims."""
     if "could not be broadcast" in str(error):
-        shapes = [list(where.shape) for e in advanced if not isinstance(e, slice) for where in (e.nonzero() if e.dtype == bool else (e,))]
-        return IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {', '.join(map(str, shapes))}")
+        shapes = [
+            list(where.shape)
+            for e in advanced
+            if not isinstance(e, slice)
+            for where in (e.nonzero() if e.dtype == bool else (e,))
+        ]
+        return IndexError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes "
+            f"{', '.join(map(str, shapes))}"
+        )
     found = re.search(r"index (-?\d+) is out of bounds for axis (\d+) with size (\d+)", str(error))
     if found is None or found[3] == "0":
         return IndexError("index is out of bounds for dimension with size 0")
@@ -105,7 +119,9 @@ def same_place(input: Fact, index) -> None:
     for item in index if isinstance(index, (tuple, list)) else (index,):
         device = item.fact.device if is_tensor(item) else None
         if device and input.device and device.type != "cpu" and device != input.device:
-            raise Refused(f"indices should be either on cpu or on the same device as the indexed tensor ({input.device})")
+            raise Refused(
+                f"indices should be either on cpu or on the same device as the indexed tensor ({input.device})"
+            )
 
 
 @getitem.rule
@@ -119,7 +135,8 @@ def _(g, input_shape, index):
 
 
 @op(
-    name="getitem_backward", dtype=promote.same(), shape=lambda shape: tuple(shape), any_device=True, grad_name="IndexPutBackward0",
+    name="getitem_backward", dtype=promote.same(), shape=lambda shape: tuple(shape), any_device=True,
+    grad_name="IndexPutBackward0",
     accepts=["getitem_backward(f32[2, 5], (3, 5), i64[2]{0..2})"],
 )  # fmt: skip
 def getitem_backward(xp, input: Tensor, shape: Ints, index: Index):
@@ -135,7 +152,7 @@ def getitem_backward(xp, input: Tensor, shape: Ints, index: Index):
 
 def add_at(xp, array, advanced, values) -> None:
     """Add in place; an element named twice gets both."""
-    if len(advanced) == 1 and getattr(advanced[0], "dtype", None) == bool:
+    if len(advanced) == 1 and is_mask(advanced[0]):
         array[advanced] += values  # a mask names nothing twice
     else:
         xp.add.at(array, advanced, values)
@@ -146,19 +163,23 @@ def _(g, index):
     return g[index]
 
 
-# --- x[index] = value --------------------------------------------------------------------------------------------------
+# --- x[index] = value ------------------------------------------------------------------------------------------------
 
 
 @op(
     "Tensor.__setitem__",
-    name="setitem", alias="same:input", mutates=("input",), dtype=promote.same(), any_device=True, grad_name="IndexPutBackward0",
-    accepts=["setitem(f32[3, 5], 0, f32[5])", "setitem(f32[3, 5], (slice(None), 0), 2.0)", "setitem(f32[3, 5], bool[3, 5], 0)",
-             "setitem(f32[3, 5], ([0, 1], [1, 0]), f32[2])", "setitem(i64[3, 5], slice(0, 2), f32[1, 1, 5])", "setitem(f32[], (), f32[])",
-             "setitem(f32[3, 5], [0, 2], f32[1, 2, 5])", "setitem(f32[3, 5], (..., None), f32[])", "setitem(f32[3, 5], (0, 0), f64[1])"],
-    rejects={"setitem(f32[3, 5], 0, f32[4])": "The expanded size of the tensor (5) must match the existing size (4) at non-singleton dimension 0.",
-             "setitem(f32[3, 5], 0, f32[2, 5])": "expand(torch.FloatTensor{[2, 5]}, size=[5]): the number of sizes provided (1) must be greater",
-             "setitem(f32[3, 5], [0, 1], f32[3])": "shape mismatch: value tensor of shape [3] cannot be broadcast to indexing result of shape [2, 5]",
-             "setitem(f32[3, 5], [0], f64[5])": "Index put requires the source and destination dtypes match, got Float for the destination and Double",
+    name="setitem", alias="same:input", mutates=("input",), dtype=promote.same(), any_device=True,
+    grad_name="IndexPutBackward0",
+    accepts=["setitem(f32[3, 5], 0, f32[5])", "setitem(f32[3, 5], (slice(None), 0), 2.0)",
+             "setitem(f32[3, 5], bool[3, 5], 0)",
+             "setitem(f32[3, 5], ([0, 1], [1, 0]), f32[2])", "setitem(i64[3, 5], slice(0, 2), f32[1, 1, 5])",
+             "setitem(f32[], (), f32[])",
+             "setitem(f32[3, 5], [0, 2], f32[1, 2, 5])", "setitem(f32[3, 5], (..., None), f32[])",
+             "setitem(f32[3, 5], (0, 0), f64[1])"],
+    rejects={"setitem(f32[3, 5], 0, f32[4])": "The expanded size of the tensor (5) must match the existing size (4) at",
+             "setitem(f32[3, 5], 0, f32[2, 5])": "expand(torch.FloatTensor{[2, 5]}, size=[5]): the number of sizes",
+             "setitem(f32[3, 5], [0, 1], f32[3])": "shape mismatch: value tensor of shape [3] cannot be broadcast to",
+             "setitem(f32[3, 5], [0], f64[5])": "Index put requires the source and destination dtypes match, got Float",
              "setitem(f32[3, 5], 5, 1.0)": "index 5 is out of bounds for dimension 0 with size 3"},
 )  # fmt: skip
 def setitem(xp, input: Tensor, index: Index, value: TensorOrNum):
@@ -179,7 +200,8 @@ def _assign(view, where, value):
     except ValueError:  # sizes that only the values of a mask tell
         found = view[where]
         raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of shape {list(found.shape)}"
+            f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
+            f"shape {list(found.shape)}"
         ) from None
 
 
@@ -205,7 +227,8 @@ def check_value(input: Fact, index, value) -> None:
         return
     if advanced and fact.dims and fact.dtype and input.dtype and fact.dtype is not input.dtype:
         raise Refused(
-            f"Index put requires the source and destination dtypes match, got {scalar_name(input.dtype)} for the destination and "
+            f"Index put requires the source and destination dtypes match, got {scalar_name(input.dtype)} for the "
+            f"destination and "
             f"{scalar_name(fact.dtype)} for the source."
         )
     shape = fact.shape
@@ -237,7 +260,13 @@ def _(g, index, value_shape):
     return part.reshape(value_shape) if len(value_shape) > part.dim() else part
 
 
-@op(name="with_zeros", dtype=promote.same(), shape=lambda input: input.shape, any_device=True, accepts=["with_zeros(f32[3, 5], 1)"])
+@op(
+    name="with_zeros",
+    dtype=promote.same(),
+    shape=lambda input: input.shape,
+    any_device=True,
+    accepts=["with_zeros(f32[3, 5], 1)"],
+)
 def with_zeros(xp, input: Tensor, index: Index):
     """A copy with zeros at the places of an index: what flows past an assignment."""
     out = input.copy()
@@ -251,19 +280,20 @@ def _(g, index):
     return with_zeros(g, index)
 
 
-# --- index_put ---------------------------------------------------------------------------------------------------------
+# --- index_put -------------------------------------------------------------------------------------------------------
 
 
 @op(
     "torch.index_put", "Tensor.index_put",
     dtype=promote.same(), inplace=True, any_device=True,
-    accepts=["index_put(f32[3, 5], (i64[2]{0..2},), f32[5])", "index_put(f32[3, 5], (i64[4]{0..2}, i64[4]{0..4}), f32[4], True)",
+    accepts=["index_put(f32[3, 5], (i64[2]{0..2},), f32[5])",
+             "index_put(f32[3, 5], (i64[4]{0..2}, i64[4]{0..4}), f32[4], True)",
              "index_put(f32[3, 5], [bool[3, 5]], f32[])"],
-    rejects={"index_put(f32[3, 5], (i64[2]{0..2},), f64[5])": "Index put requires the source and destination dtypes match, got Float",
-             "index_put(f32[3, 5], (i64[2]{0..2},), f32[3])": "shape mismatch: value tensor of shape [3] cannot be broadcast to indexing result"},
+    rejects={"index_put(f32[3, 5], (i64[2]{0..2},), f64[5])": "Index put requires the source and destination dtypes",
+             "index_put(f32[3, 5], (i64[2]{0..2},), f32[3])": "shape mismatch: value tensor of shape [3] cannot be"},
 )  # fmt: skip
 def index_put(xp, input: Tensor, indices: Index, values: Tensor, accumulate: Bool = False):
-    """A copy with `values` at the places the tensors `indices` name (added there with `accumulate`); None leaves a dim alone."""
+    """A copy with `values` at the places that the tensors `indices` name, or added there; None leaves a dim alone."""
     out = input.copy()
     view, advanced = array_steps(xp, out, _whole_dims(indices))
     try:
@@ -286,7 +316,8 @@ def _(input, indices, values):
         try:
             if values.dtype and input.dtype and values.dtype is not input.dtype:
                 raise Refused(
-                    f"Index put requires the source and destination dtypes match, got {scalar_name(input.dtype)} for the "
+                    f"Index put requires the source and destination dtypes match, got {scalar_name(input.dtype)} for "
+                    f"the "
                     f"destination and {scalar_name(values.dtype)} for the source."
                 )
             check_value(input, _whole_dims(indices), values)

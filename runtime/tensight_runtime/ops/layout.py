@@ -1,12 +1,12 @@
 """How a view lies in memory: the strides of a result, as far as they follow from those of its input.
 
-`Fact.contiguous` is True (row-major, the usual case), None (nothing known) or False; the False of this file, `Apart`, holds
-the strides.  So a transposed tensor remembers how it lies, and `view` can refuse in torch's words.  No operators here.
+`Fact.contiguous` is True (row-major, the usual case), None (nothing known) or False; the False of this file, `Apart`,
+holds the strides.  So a transposed tensor remembers how it lies, and `view` can refuse in torch's words.
 """
 
 from tensight_runtime.spec.cond import decide, divides, eq, ge, le, lt, ne
 from tensight_runtime.spec.fact import Fact
-from tensight_runtime.spec.kind import TensorLike, UnknownLike
+from tensight_runtime.spec.kind import UnknownLike
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.size import UNKNOWN, Expr, Unknown, as_size, floor_div, lower, product, smax, smin
 
@@ -60,7 +60,7 @@ def row_major(dims) -> tuple:
 
 
 class Apart(int):
-    """False, with a memory: `Fact.contiguous` of a tensor that is surely not contiguous and whose strides are known numbers."""
+    """False, with a memory: `Fact.contiguous` of a tensor that is not contiguous and whose strides are known."""
 
     strides: tuple[int, ...]
 
@@ -90,7 +90,7 @@ def strides_of(fact: Fact) -> tuple | None:
 
 
 def arranged(dims, strides) -> bool | Apart | None:
-    """`Fact.contiguous` for these strides: True where they are provably row-major, `Apart` where they are provably not."""
+    """`Fact.contiguous` for these strides: True if they are provably row-major, `Apart` if they are provably not."""
     if strides is None:
         return None
     if any(type(size) is int and size == 0 for size in dims):
@@ -141,7 +141,8 @@ def filled(size: tuple, numel) -> tuple:
     rest = product(size[:at] + size[at + 1 :])
     known = factors_above_zero(rest)
     if decide("divides", rest, numel, known) is True or (type(rest) is int and rest == 0 and eq(numel, 0) is True):
-        require(ne(rest, 0), "cannot reshape tensor of 0 elements into shape {} because the unspecified dimension size -1 can be any "
+        require(ne(rest, 0), "cannot reshape tensor of 0 elements into shape {} because the unspecified dimension "
+                             "size -1 can be any "
                 "value and is ambiguous", size)  # fmt: skip
     else:
         require(divides(rest, numel), message, size, numel)
@@ -154,11 +155,14 @@ def factors_above_zero(size) -> dict:
     if type(size) is not Expr or len(size.terms) != 1:
         return {}
     ((monomial, _),) = size.terms
-    return {atom: (1, None) for atom in monomial if (lower(as_size(atom)) or 0) >= 0 and lower(as_size(atom)) is not None}
+    return {
+        atom: (1, None) for atom in monomial if (lower(as_size(atom)) or 0) >= 0 and lower(as_size(atom)) is not None
+    }
 
 
 INCOMPATIBLE = (
-    "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
+    "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+    "contiguous "
     "subspaces). Use .reshape(...) instead."
 )
 
@@ -200,13 +204,13 @@ def regrouped(input: Fact, dims) -> bool | Apart | None:
 
 
 def _apart(size, stride, inner) -> bool | None:
-    """Is a dim separate from the group inside it?  Whether a size is 1 matters; None: take it as separate, not for certain."""
+    """Is a dim separate from the group inside it?  A size of 1 never is.  None: take it so, but not for certain."""
     if (type(size) is int and size == 1) or eq(stride, inner) is True:
         return False
     return True if eq(size, 1) is False and eq(stride, inner) is False else None
 
 
-# --- arrays ------------------------------------------------------------------------------------------------------------
+# --- arrays ----------------------------------------------------------------------------------------------------------
 
 
 def storage_of(array):
@@ -223,7 +227,7 @@ def address(array) -> int:
 
 
 def strided(xp, array, shape, strides, start: int = 0):
-    """A view with these strides, in bytes, from element `start` on.  Its `base` is an array, so that the memory's owner is known."""
+    """A view with these strides, in bytes, from element `start` on.  Its `base` is the owner of the memory."""
     owner = storage_of(array)
     if xp.__name__ == "numpy" and owner.flags.c_contiguous and owner.size:
         offset = 0 if owner is array else address(array) - address(owner)

@@ -1,15 +1,14 @@
 """Products of matrices and vectors; what they share: dtypes are never promoted, leading dims are batches."""
 
-from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq
 from tensight_runtime.spec.dtype import DType
-from tensight_runtime.spec.kind import Num, OptTensor, Tensor
+from tensight_runtime.spec.kind import OptTensor, Tensor
 from tensight_runtime.spec.op import op, scalar_name
 from tensight_runtime.spec.require import Refused, require
 from tensight_runtime.spec.shape import broadcast_dims, broadcastable
 from tensight_runtime.spec.size import product
 
-# --- shared by the operators of linear algebra -------------------------------------------------------------------------
+# --- shared by the operators of linear algebra ------------------------------------------------------------------------
 
 
 def adjoint(matrix):
@@ -42,6 +41,27 @@ def same_dtype(a, b, message="expected m1 and m2 to have the same dtype, but got
     """Products do not promote."""
     if a.dtype and b.dtype and a.dtype is not b.dtype:
         raise Refused(message.format(name(a.dtype), name(b.dtype)))
+
+
+class agreed:
+    """A dtype rule for operands that must have one dtype: that of the first whose dtype is known."""
+
+    def __init__(self, *params: str):
+        self.params = params
+
+    def of_op(self, op):
+        positions = [op.index[p] for p in self.params]
+
+        def dtype(values):
+            for i in positions:
+                value = values[i]
+                for fact in value if isinstance(value, (list, tuple)) else (value,):
+                    found = getattr(fact, "dtype", None)
+                    if found is not None:
+                        return found
+            return None
+
+        return dtype
 
 
 def not_bool(fact, kernel: str) -> None:
@@ -89,7 +109,7 @@ def add_scaled(xp, input, product, beta, alpha):
     return product + (input if beta == 1 else (input * beta).astype(input.dtype, copy=False))
 
 
-# --- matmul and linear -------------------------------------------------------------------------------------------------
+# --- matmul and linear ------------------------------------------------------------------------------------------------
 
 
 def matmul_dims(input, other):
@@ -108,7 +128,8 @@ def matmul_dims(input, other):
     left = (1, *a) if row else a
     batch = broadcast_dims(left[:-2], b[:-2])
     if len(b) == 2:
-        message, values = "mat1 and mat2 shapes cannot be multiplied ({}x{} and {}x{})", (product(left[:-1]), left[-1], *b)
+        message, values = "mat1 and mat2 shapes cannot be multiplied ({}x{} and {}x{})", (product(left[:-1]), left[-1],
+            *b)
         kernel = "addmm_impl_cpu_"
     else:
         message = "Expected size for first two dimensions of batch2 tensor to be: [{}, {}] but got: [{}, {}]."
@@ -130,14 +151,15 @@ def _same_as_vector(mat, vec) -> None:
 @op(
     "torch.matmul", "Tensor.matmul", "Tensor.__matmul__", "torch.linalg.matmul",
     shape=matmul_dims,
-    dtype=promote.same("input"),
+    dtype=agreed("input", "other"),
     autocast="lower",
     accepts=["matmul(f32[2, 3], f32[3, 5])", "matmul(f32[7, 1, 2, 3], f32[4, 3, 5])", "matmul(f32[3], f32[3])",
              "matmul(f32[4, 2, 3], f32[3])", "matmul(f32[3], f32[4, 3, 2])", "matmul(f32[4, 2, 3], f32[3, 2])",
              "matmul(f32[0, 3], f32[3, 2])", "matmul(i64[2, 3], i64[3, 2])", "matmul(c64[2, 3], c64[3, 2])"],
     rejects={"matmul(f32[2, 3], f32[4, 5])": "mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)",
              "matmul(f32[2, 3], f64[3, 5])": "expected m1 and m2 to have the same dtype, but got: float != double",
-             "matmul(f32[5, 2, 3], f32[5, 4, 3])": "Expected size for first two dimensions of batch2 tensor to be: [5, 3]",
+             "matmul(f32[5, 2, 3], f32[5, 4, 3])": "Expected size for first two dimensions of batch2 tensor to be:"
+             " [5, 3]",
              "matmul(f32[2, 3], f32[4])": "size mismatch, got input (2), mat (2x3), vec (4)",
              "matmul(f32[], f32[3])": "both arguments to matmul need to be at least 1D"},
 )  # fmt: skip
@@ -146,7 +168,8 @@ def matmul(xp, input: Tensor, other: Tensor):
     return multiply(xp, input, other)
 
 
-@op("Tensor.__rmatmul__", name="__rmatmul__", composite=True, shape=lambda input, other: matmul_dims(other, input), dtype=promote.same(),
+@op("Tensor.__rmatmul__", name="__rmatmul__", composite=True, shape=lambda input, other: matmul_dims(other, input),
+    dtype=agreed("input", "other"),
     accepts=["__rmatmul__(f32[3, 5], f32[2, 3])"])  # fmt: skip
 def rmatmul(input: Tensor, other: Tensor):
     """`other @ input`."""
@@ -200,18 +223,26 @@ def linear_dims(input, weight, bias=None):
 @op(
     "torch.nn.functional.linear",
     shape=linear_dims,
-    dtype=promote.same("input"),
+    dtype=agreed("input", "weight"),
     autocast="lower",
-    accepts=["linear(f32[4, 3], f32[5, 3], f32[5])", "linear(f32[2, 4, 3], f32[5, 3])", "linear(f32[3], f32[5, 3], f32[5])",
-             "linear(f32[2, 3], f32[3])", "linear(f32[2, 4, 3], f32[5, 3], f32[1])", "linear(f32[0, 3], f32[5, 3], f32[5])"],
+    accepts=["linear(f32[4, 3], f32[5, 3], f32[5])", "linear(f32[2, 4, 3], f32[5, 3])",
+             "linear(f32[3], f32[5, 3], f32[5])",
+             "linear(f32[2, 3], f32[3])", "linear(f32[2, 4, 3], f32[5, 3], f32[1])",
+             "linear(f32[0, 3], f32[5, 3], f32[5])"],
     rejects={"linear(f32[4, 2], f32[5, 3], f32[5])": "mat1 and mat2 shapes cannot be multiplied (4x2 and 3x5)",
-             "linear(f32[2, 3], f32[5, 3], f32[4])": "The expanded size of the tensor (5) must match the existing size (4)",
+             "linear(f32[2, 3], f32[5, 3], f32[4])": "The expanded size of the tensor (5) must match the existing"
+             " size (4)",
              "linear(i64[2, 3], f32[5, 3])": "expected m1 and m2 to have the same dtype, but got: long int != float"},
 )  # fmt: skip
 def linear(xp, input: Tensor("... in"), weight: Tensor("out in"), bias: OptTensor = None):
     """y = x A^T + b over the last dim; weight is (out, in)."""
     y = multiply(xp, input, weight.T)
-    return y if bias is None else y + bias
+    if bias is None:
+        return y
+    if bias.ndim < 2:
+        y += bias
+        return y
+    return (y.reshape(-1, y.shape[-1]) + bias).reshape(y.shape)
 
 
 @linear.vjp("input")
@@ -232,7 +263,7 @@ def _(g):
     return g
 
 
-# --- products of a fixed rank ------------------------------------------------------------------------------------------
+# --- products of a fixed rank -----------------------------------------------------------------------------------------
 
 
 def mm_dims(input, mat2):
@@ -247,7 +278,7 @@ def mm_dims(input, mat2):
     return (a[0], b[1])
 
 
-@op("torch.mm", "Tensor.mm", shape=mm_dims, dtype=promote.same("input"), autocast="lower",
+@op("torch.mm", "Tensor.mm", shape=mm_dims, dtype=agreed("input", "mat2"), autocast="lower",
     accepts=["mm(f32[2, 3], f32[3, 5])", "mm(f64[0, 3], f64[3, 5])", "mm(i64[2, 3], i64[3, 1])"],
     rejects={"mm(f32[2, 3], f32[4, 5])": "mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)",
              "mm(f32[3], f32[3, 5])": "self must be a matrix", "mm(f32[2, 3], f32[3])": "mat2 must be a matrix",
@@ -280,10 +311,11 @@ def bmm_dims(input, mat2):
     return (a[0], a[1], b[2])
 
 
-@op("torch.bmm", "Tensor.bmm", shape=bmm_dims, dtype=promote.same("input"), autocast="lower",
+@op("torch.bmm", "Tensor.bmm", shape=bmm_dims, dtype=agreed("input", "mat2"), autocast="lower",
     accepts=["bmm(f32[2, 3, 4], f32[2, 4, 5])", "bmm(f32[0, 3, 4], f32[0, 4, 5])"],
     rejects={"bmm(f32[2, 3], f32[2, 3, 4])": "batch1 must be a 3D tensor",
-             "bmm(f32[2, 3, 4], f32[3, 4, 4])": "Expected size for first two dimensions of batch2 tensor to be: [2, 4] but"
+             "bmm(f32[2, 3, 4], f32[3, 4, 4])": "Expected size for first two dimensions of batch2 tensor to be: [2,"
+             " 4] but"
              " got: [3, 4]."})  # fmt: skip
 def bmm(xp, input: Tensor("b n m"), mat2: Tensor("b m p")):
     """Products of two batches of matrices; nothing broadcasts."""
@@ -309,7 +341,7 @@ def mv_dims(input, vec):
     return a[:1]
 
 
-@op("torch.mv", "Tensor.mv", shape=mv_dims, dtype=promote.same("input"), autocast="lower",
+@op("torch.mv", "Tensor.mv", shape=mv_dims, dtype=agreed("input", "vec"), autocast="lower",
     accepts=["mv(f32[2, 3], f32[3])", "mv(f32[0, 3], f32[3])"],
     rejects={"mv(f32[2, 3], f32[4])": "size mismatch, got input (2), mat (2x3), vec (4)"})  # fmt: skip
 def mv(xp, input: Tensor("n m"), vec: Tensor("m")):
@@ -345,7 +377,7 @@ _DOT_REJECTS = {
 }
 
 
-@op("torch.dot", "Tensor.dot", shape=lambda input, tensor: dot_dims(input, tensor), dtype=promote.same("input"),
+@op("torch.dot", "Tensor.dot", shape=lambda input, tensor: dot_dims(input, tensor), dtype=agreed("input", "tensor"),
     accepts=["dot(f32[3], f32[3])", "dot(f32[0], f32[0])", "dot(i64[3], i64[3])", "dot(c64[3], c64[3])"],
     rejects={"dot" + call: words for call, words in _DOT_REJECTS.items()})  # fmt: skip
 def dot(xp, input: Tensor("n"), tensor: Tensor("n")):
@@ -363,7 +395,7 @@ def _(g, input):
     return g * conj(input)
 
 
-@op("torch.vdot", "Tensor.vdot", shape=dot_dims, dtype=promote.same("input"),
+@op("torch.vdot", "Tensor.vdot", shape=dot_dims, dtype=agreed("input", "other"),
     accepts=["vdot(f32[3], f32[3])", "vdot(c64[3], c64[3])"],
     rejects={"vdot" + call: words for call, words in _DOT_REJECTS.items()})  # fmt: skip
 def vdot(xp, input: Tensor("n"), other: Tensor("n")):

@@ -3,6 +3,7 @@
 from tensight_runtime.ops.linalg import (
     add_scaled,
     adjoint,
+    agreed,
     conj,
     cpp_name,
     expands_to,
@@ -31,10 +32,12 @@ def addmm_dims(input, mat1, mat2):
     return (a[0], b[1])
 
 
-@op("torch.addmm", "Tensor.addmm", shape=addmm_dims, dtype=promote.same("mat1"), autocast="lower", inplace=True,
+@op("torch.addmm", "Tensor.addmm", shape=addmm_dims, dtype=agreed("mat1", "mat2", "input"), autocast="lower",
+    inplace=True,
     accepts=["addmm(f32[5], f32[2, 3], f32[3, 5])", "addmm(f32[2, 5], f32[2, 3], f32[3, 5], beta=0.5, alpha=2)",
              "addmm(f32[], f32[2, 0], f32[0, 5])"],
-    rejects={"addmm(f32[3], f32[2, 3], f32[3, 5])": "The expanded size of the tensor (5) must match the existing size (3)",
+    rejects={"addmm(f32[3], f32[2, 3], f32[3, 5])": "The expanded size of the tensor (5) must match the existing size"
+             " (3)",
              "addmm(f32[5], f32[2, 3], f32[4, 5])": "mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)",
              "addmm(f32[5], f32[2, 3, 2], f32[3, 5])": "mat1 must be a matrix, got 3-D tensor"})  # fmt: skip
 def addmm(xp, input: Tensor, mat1: Tensor("n m"), mat2: Tensor("m p"), *, beta: Num = 1, alpha: Num = 1):
@@ -64,7 +67,8 @@ def addmv_dims(input, mat, vec):
     return a[:1]
 
 
-@op("torch.addmv", "Tensor.addmv", shape=addmv_dims, dtype=promote.same("mat"), autocast="lower", inplace=True,
+@op("torch.addmv", "Tensor.addmv", shape=addmv_dims, dtype=agreed("mat", "vec", "input"), autocast="lower",
+    inplace=True,
     accepts=["addmv(f32[2], f32[2, 3], f32[3])", "addmv(f32[], f32[2, 3], f32[3], beta=2, alpha=0.5)"],
     rejects={"addmv(f32[2], f32[2, 3], f32[2])": "size mismatch, got input (2), mat (2x3), vec (2)"})  # fmt: skip
 def addmv(xp, input: Tensor, mat: Tensor("n m"), vec: Tensor("m"), *, beta: Num = 1, alpha: Num = 1):
@@ -103,9 +107,12 @@ def baddbmm_dims(input, batch1, batch2):
     return dims
 
 
-@op("torch.baddbmm", "Tensor.baddbmm", shape=baddbmm_dims, dtype=promote.same("batch1"), autocast="lower", inplace=True,
-    accepts=["baddbmm(f32[4], f32[2, 3, 5], f32[2, 5, 4])", "baddbmm(f32[2, 3, 4], f32[2, 3, 5], f32[2, 5, 4], beta=0, alpha=2)"],
-    rejects={"baddbmm(f32[3], f32[2, 3, 4], f32[2, 4, 4])": "The expanded size of the tensor (4) must match the existing size (3)"})  # fmt: skip
+@op("torch.baddbmm", "Tensor.baddbmm", shape=baddbmm_dims, dtype=agreed("batch1", "batch2", "input"), autocast="lower",
+    inplace=True,
+    accepts=["baddbmm(f32[4], f32[2, 3, 5], f32[2, 5, 4])",
+             "baddbmm(f32[2, 3, 4], f32[2, 3, 5], f32[2, 5, 4], beta=0, alpha=2)"],
+    rejects={"baddbmm(f32[3], f32[2, 3, 4], f32[2, 4, 4])": "The expanded size of the tensor (4) must match the"
+             " existing size (3)"})  # fmt: skip
 def baddbmm(xp, input: Tensor, batch1: Tensor("b n m"), batch2: Tensor("b m p"), *, beta: Num = 1, alpha: Num = 1):
     """beta * input + alpha * (batch1 @ batch2), matrix by matrix."""
     return add_scaled(xp, input, multiply(xp, batch1, batch2), beta, alpha)
@@ -129,9 +136,12 @@ def addbmm_dims(input, batch1, batch2):
     return dims
 
 
-@op("torch.addbmm", "Tensor.addbmm", shape=addbmm_dims, dtype=promote.same("batch1"), autocast="lower", inplace=True,
-    accepts=["addbmm(f32[3, 4], f32[2, 3, 5], f32[2, 5, 4])", "addbmm(f32[4], f32[2, 3, 5], f32[2, 5, 4], beta=2, alpha=0.5)"],
-    rejects={"addbmm(f32[2, 4], f32[2, 3, 4], f32[2, 4, 4])": "The expanded size of the tensor (3) must match the existing size (2)"})  # fmt: skip
+@op("torch.addbmm", "Tensor.addbmm", shape=addbmm_dims, dtype=agreed("batch1", "batch2", "input"), autocast="lower",
+    inplace=True,
+    accepts=["addbmm(f32[3, 4], f32[2, 3, 5], f32[2, 5, 4])",
+             "addbmm(f32[4], f32[2, 3, 5], f32[2, 5, 4], beta=2, alpha=0.5)"],
+    rejects={"addbmm(f32[2, 4], f32[2, 3, 4], f32[2, 4, 4])": "The expanded size of the tensor (3) must match the"
+             " existing size (2)"})  # fmt: skip
 def addbmm(xp, input: Tensor, batch1: Tensor("b n m"), batch2: Tensor("b m p"), *, beta: Num = 1, alpha: Num = 1):
     """beta * input + alpha * the sum of the products batch1[i] @ batch2[i]."""
     total = multiply(xp, batch1, batch2).sum(axis=0, dtype=batch1.dtype)

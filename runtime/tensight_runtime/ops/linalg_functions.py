@@ -1,8 +1,9 @@
 """Functions of matrices: powers, rank, condition, exponential, Vandermonde; tensor forms of solve and inv."""
 
 from tensight_runtime.ops.linalg import adjoint
+from tensight_runtime.ops.linalg_lstsq import threshold
 from tensight_runtime.ops.linalg_solve import Square, floating, linalg_inv, linalg_solve, matrix, square
-from tensight_runtime.ops.linalg_spectral import linalg_svdvals, threshold
+from tensight_runtime.ops.linalg_spectral import linalg_svdvals
 from tensight_runtime.ops.linalg_triangular import _cat
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq, ge, gt
@@ -13,7 +14,7 @@ from tensight_runtime.spec.require import RankUnknown, Refused, require
 from tensight_runtime.spec.shape import axis
 from tensight_runtime.spec.size import product, smax, smin
 
-# --- powers ------------------------------------------------------------------------------------------------------------
+# --- powers -----------------------------------------------------------------------------------------------------------
 
 
 def power_dims(input, n):
@@ -23,13 +24,17 @@ def power_dims(input, n):
     return shape
 
 
-@op("torch.linalg.matrix_power", "torch.matrix_power", "Tensor.matrix_power", composite=True, shape=power_dims, dtype=promote.same(),
-    accepts=["matrix_power(f64[3, 3], 5)", "matrix_power(f64[2, 3, 3], -2)", "matrix_power(f64[3, 3], 0)", "matrix_power(i64[2, 2], 3)"],
-    rejects={"matrix_power(f32[2, 3], 2)": "linalg.matrix_power: A must be batches of square matrices, but they are 2 by 3 matrices"})  # fmt: skip
+@op("torch.linalg.matrix_power", "torch.matrix_power", "Tensor.matrix_power", composite=True, shape=power_dims,
+    dtype=promote.same(),
+    accepts=["matrix_power(f64[3, 3], 5)", "matrix_power(f64[2, 3, 3], -2)", "matrix_power(f64[3, 3], 0)",
+             "matrix_power(i64[2, 2], 3)"],
+    rejects={"matrix_power(f32[2, 3], 2)": "linalg.matrix_power: A must be batches of square matrices, but they are 2"
+             " by 3 matrices"})  # fmt: skip
 def matrix_power(input: Square, n: Int):
     """The product of n copies of a square matrix; of its inverse if n is negative."""
     if n == 0:
-        return (input * 0).masked_fill(input.new_ones(input.shape[:-1]).diag_embed().bool(), 1) if input.numel() else input * 1
+        return (input * 0).masked_fill(input.new_ones(input.shape[:-1]).diag_embed().bool(),
+                                       1) if input.numel() else input * 1
     if n < 0:
         input, n = linalg_inv(input), -n
     result = None
@@ -42,7 +47,7 @@ def matrix_power(input: Square, n: Int):
     return result.clone() if result is input else result
 
 
-# --- rank and condition ------------------------------------------------------------------------------------------------
+# --- rank and condition -----------------------------------------------------------------------------------------------
 
 
 def rank_dims(input):
@@ -61,13 +66,16 @@ def _rank(xp, input, atol, rtol, hermitian):
 
 @op("torch.linalg.matrix_rank", shape=rank_dims, dtype=int64,
     accepts=["matrix_rank(f32[3, 4])", "matrix_rank(f64[5, 3, 3], atol=0.5)", "matrix_rank(f64[3, 3], rtol=0.5)"],
-    rejects={"matrix_rank(f32[3])": "torch.linalg.matrix_rank: The input tensor input must have at least 2 dimensions."})  # fmt: skip
-def matrix_rank(xp, input: Tensor("... m n"), *, atol: OptTensorOrNum = None, rtol: OptTensorOrNum = None, hermitian: Bool = False):
+    rejects={"matrix_rank(f32[3])": "torch.linalg.matrix_rank: The input tensor input must have at least 2"
+             " dimensions."})  # fmt: skip
+def matrix_rank(xp, input: Tensor("... m n"), *, atol: OptTensorOrNum = None, rtol: OptTensorOrNum = None,
+                hermitian: Bool = False):
     """How many singular values lie above max(atol, rtol * the greatest)."""
     return _rank(xp, input, atol, rtol, hermitian)
 
 
-@op("torch.linalg.matrix_rank", name="matrix_rank", overload="tol", shape=rank_dims, dtype=int64, accepts=["matrix_rank(f32[3, 4], 0.5)"])
+@op("torch.linalg.matrix_rank", name="matrix_rank", overload="tol", shape=rank_dims, dtype=int64,
+    accepts=["matrix_rank(f32[3, 4], 0.5)"])
 def matrix_rank_tol(xp, input: Tensor("... m n"), tol: TensorOrNum, hermitian: Bool = False):
     """How many singular values lie above tol."""
     return _rank(xp, input, tol, 0.0, hermitian)
@@ -89,9 +97,11 @@ def cond_dims(input, p=None):
 
 
 @op("torch.linalg.cond", composite=True, shape=cond_dims, dtype=lambda input: input.dtype and input.dtype.to_real(),
-    accepts=["cond(f64[3, 3])", "cond(f64[2, 4, 3], -2)", "cond(f64[3, 3], 'fro')", "cond(f64[3, 3], 1)", "cond(f64[3, 3], 'nuc')"],
+    accepts=["cond(f64[3, 3])", "cond(f64[2, 4, 3], -2)", "cond(f64[3, 3], 'fro')", "cond(f64[3, 3], 1)",
+             "cond(f64[3, 3], 'nuc')"],
     rejects={"cond(f32[3])": "linalg.cond: The input tensor must have at least 2 dimensions.",
-             "cond(f32[2, 3], 1)": "linalg.cond(ord=1): A must be batches of square matrices, but they are 2 by 3 matrices"})  # fmt: skip
+             "cond(f32[2, 3], 1)": "linalg.cond(ord=1): A must be batches of square matrices, but they are 2 by 3"
+             " matrices"})  # fmt: skip
 def cond(input: Tensor("... m n"), p: Any = None):
     """The condition number: the norm of a matrix times that of its inverse, or greatest over least singular value."""
     if p in (None, 2, -2):
@@ -109,16 +119,21 @@ def _norm(A, p):
     return sums.amax(-1) if p > 0 else sums.amin(-1)
 
 
-# --- exponential -------------------------------------------------------------------------------------------------------
+# --- exponential ------------------------------------------------------------------------------------------------------
 
-PADE = (64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600, 670442572800, 33522128640,
+PADE = (64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600,
+        670442572800, 33522128640,
         1323241920, 40840800, 960960, 16380, 182, 1)  # fmt: skip
 
 
-@op("torch.linalg.matrix_exp", "torch.matrix_exp", "Tensor.matrix_exp", shape=lambda input: square(input, "linalg.matrix_exp"), dtype=promote.same(),
-    grad_name="LinalgMatrixExpBackward0", accepts=["matrix_exp(f64[3, 3])", "matrix_exp(f32[2, 2, 2])", "matrix_exp(c128[2, 2])"],
-    rejects={"matrix_exp(f32[2, 3])": "linalg.matrix_exp: A must be batches of square matrices, but they are 2 by 3 matrices",
-             "matrix_exp(i64[2, 2])": "linalg.matrix_exp: Expected a floating point or complex tensor as input. Got Long"})  # fmt: skip
+@op("torch.linalg.matrix_exp", "torch.matrix_exp", "Tensor.matrix_exp",
+    shape=lambda input: square(input, "linalg.matrix_exp"), dtype=promote.same(),
+    grad_name="LinalgMatrixExpBackward0", accepts=["matrix_exp(f64[3, 3])", "matrix_exp(f32[2, 2, 2])",
+                                                   "matrix_exp(c128[2, 2])"],
+    rejects={"matrix_exp(f32[2, 3])": "linalg.matrix_exp: A must be batches of square matrices, but they are 2 by 3"
+             " matrices",
+             "matrix_exp(i64[2, 2])": "linalg.matrix_exp: Expected a floating point or complex tensor as input. Got"
+             " Long"})  # fmt: skip
 def matrix_exp(xp, input: Square):
     """The sum of input^k / k!, by a Pade approximant of a scaled matrix (N. Higham, 2005)."""
     if input.size == 0:
@@ -150,7 +165,7 @@ def _(g, input):
     return matrix_exp(block)[..., :n, n:]
 
 
-# --- Vandermonde, and tensors as matrices ------------------------------------------------------------------------------
+# --- Vandermonde, and tensors as matrices -----------------------------------------------------------------------------
 
 
 def vander_dims(x, N=None):
@@ -160,8 +175,10 @@ def vander_dims(x, N=None):
     return (*shape, count)
 
 
-@op("torch.linalg.vander", composite=True, shape=vander_dims, dtype=lambda x: int64 if x.dtype and x.dtype.category == 0 else x.dtype,
-    accepts=["vander(f64[3])", "vander(f32[2, 3], N=4)", "vander(f32[], N=2)"], rejects={"vander(f32[2], N=1)": "N must be greater than 1."})  # fmt: skip
+@op("torch.linalg.vander", composite=True, shape=vander_dims,
+    dtype=lambda x: int64 if x.dtype and x.dtype.category == 0 else x.dtype,
+    accepts=["vander(f64[3])", "vander(f32[2, 3], N=4)", "vander(f32[], N=2)"],
+    rejects={"vander(f32[2], N=1)": "N must be greater than 1."})  # fmt: skip
 def vander(x: Tensor("... n"), *, N: OptInt = None):
     """Rows of powers: 1, x, x^2, ... up to N of them."""
     x = x.reshape(1) if x.dim() == 0 else x
@@ -178,12 +195,14 @@ def tensorsolve_dims(input, other, dims=None):
         moved = [d % len(shape) for d in ([dims] if isinstance(dims, int) else dims)]
         shape = tuple(s for i, s in enumerate(shape) if i not in moved) + tuple(shape[d] for d in moved)
     result = shape[len(other.shape) :]
-    require(eq(product(result), product(other.shape)), "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but got {} != {}",
+    require(eq(product(result), product(other.shape)), "Expected self to satisfy the requirement"
+            " prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but got {} != {}",
             product(result), product(other.shape))  # fmt: skip
     return result
 
 
-@op("torch.linalg.tensorsolve", composite=True, shape=tensorsolve_dims, dtype=promote.same(), accepts=["tensorsolve(f64[2, 3, 6], f64[2, 3])"])
+@op("torch.linalg.tensorsolve", composite=True, shape=tensorsolve_dims, dtype=promote.same(),
+    accepts=["tensorsolve(f64[2, 3, 6], f64[2, 3])"])
 def tensorsolve(input: Tensor, other: Tensor, dims: OptInts = None):
     """X with tensordot(input, X, X.ndim) = other."""
     if dims is not None:
@@ -199,12 +218,15 @@ def tensorinv_dims(input, ind=2):
     if ind <= 0:
         raise Refused("Expected a strictly positive integer for 'ind'")
     shape = input.shape
-    message = "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got {} != {}"
+    message = (
+        "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got {} != {}"
+    )
     require(eq(product(shape[ind:]), product(shape[:ind])), message, product(shape[ind:]), product(shape[:ind]))
     return shape[ind:] + shape[:ind]
 
 
-@op("torch.linalg.tensorinv", composite=True, shape=tensorinv_dims, dtype=promote.same(), accepts=["tensorinv(f64[2, 3, 6])", "tensorinv(f64[4, 2, 2], ind=1)"],
+@op("torch.linalg.tensorinv", composite=True, shape=tensorinv_dims, dtype=promote.same(),
+    accepts=["tensorinv(f64[2, 3, 6])", "tensorinv(f64[4, 2, 2], ind=1)"],
     rejects={"tensorinv(f64[2, 3, 6], ind=0)": "Expected a strictly positive integer for 'ind'"})  # fmt: skip
 def tensorinv(input: Tensor, ind: Int = 2):
     """The inverse of tensordot by input, whose first `ind` dims are the rows."""
@@ -214,7 +236,7 @@ def tensorinv(input: Tensor, ind: Int = 2):
     return linalg_inv(input.reshape(rows, -1)).reshape(*input.shape[ind:], *input.shape[:ind])
 
 
-# --- products of reflections, and a diagonal ---------------------------------------------------------------------------
+# --- products of reflections, and a diagonal --------------------------------------------------------------------------
 
 
 def householder_dims(input, tau):
@@ -226,11 +248,13 @@ def householder_dims(input, tau):
     return shape
 
 
-@op("torch.linalg.householder_product", "torch.orgqr", "Tensor.orgqr", composite=True, shape=householder_dims, dtype=promote.same(),
+@op("torch.linalg.householder_product", "torch.orgqr", "Tensor.orgqr", composite=True, shape=householder_dims,
+    dtype=promote.same(),
     accepts=["householder_product(f64[4, 3], f64[3])", "householder_product(f64[2, 4, 3], f64[2, 2])"],
-    rejects={"householder_product(f32[3, 4], f32[3])": "torch.linalg.householder_product: input.shape[-2] must be greater than or equal"})  # fmt: skip
+    rejects={"householder_product(f32[3, 4], f32[3])": "torch.linalg.householder_product: input.shape[-2] must be"
+             " greater than or equal"})  # fmt: skip
 def householder_product(input: Tensor("... m n"), tau: Tensor("... k")):
-    """The first columns of the product of reflections 1 - tau v v^H; the vectors v are the columns below the diagonal."""
+    """The first columns of the product of reflections 1 - tau v v^H; the v are the columns below the diagonal."""
     m, n = input.shape[-2:]
     result = input.new_ones((n,)).diag_embed()
     if m > n:
@@ -251,9 +275,11 @@ def diagonal_dims(A, offset=0, dim1=-2, dim2=-1):
     return (*(s for i, s in enumerate(shape) if i not in (first, second)), smax(smin(rows, columns), 0))
 
 
-@op("torch.linalg.diagonal", name="linalg_diagonal", composite=True, shape=diagonal_dims, dtype=promote.same("A"), alias="view",
+@op("torch.linalg.diagonal", name="linalg_diagonal", composite=True, shape=diagonal_dims, dtype=promote.same("A"),
+    alias="view",
     accepts=["linalg_diagonal(f32[2, 3])", "linalg_diagonal(f32[2, 3, 4], offset=1, dim1=0, dim2=1)"],
-    rejects={"linalg_diagonal(f32[3])": "Dimension out of range (expected to be in range of [-1, 0], but got -2)"})  # fmt: skip
+    rejects={"linalg_diagonal(f32[3])": "Dimension out of range (expected to be in range of [-1, 0], but got"
+             " -2)"})  # fmt: skip
 def linalg_diagonal(A: Tensor("... m n"), *, offset: Int = 0, dim1: Int = -2, dim2: Int = -1):
     """The diagonals of matrices, a view; the last two dims unless told."""
     return A.diagonal(offset, dim1, dim2)

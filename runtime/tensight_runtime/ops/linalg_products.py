@@ -1,6 +1,8 @@
 """Products beyond matrix times matrix: outer, inner, kron, cross, tensordot, bilinear, chains."""
 
-from tensight_runtime.ops.linalg import conj, matmul_dims, same_dtype
+from math import prod
+
+from tensight_runtime.ops.linalg import agreed, conj, same_dtype
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq
 from tensight_runtime.spec.kind import Any, Int, OptInt, OptTensor, Tensor, Tensors, UnknownLike
@@ -87,12 +89,15 @@ def tensordot_dims(a, b, dims=2):
     return rest_a + tuple(s for i, s in enumerate(b.shape) if i not in second)
 
 
-@op("torch.tensordot", composite=True, shape=tensordot_dims, dtype=promote.same("a"),
-    accepts=["tensordot(f32[2, 3], f32[3, 5], 1)", "tensordot(f32[2, 3], f32[2, 3])", "tensordot(f32[2, 3, 4], f32[4, 2], ([0, 2], [1, 0]))",
+@op("torch.tensordot", composite=True, shape=tensordot_dims, dtype=agreed("a", "b"),
+    accepts=["tensordot(f32[2, 3], f32[3, 5], 1)", "tensordot(f32[2, 3], f32[2, 3])",
+             "tensordot(f32[2, 3, 4], f32[4, 2], ([0, 2], [1, 0]))",
              "tensordot(f32[2, 1], f32[3, 5], ([1], [0]))", "tensordot(f32[2], f32[3], 0)"],
-    rejects={"tensordot(f32[2, 3], f32[4, 5], 1)": "contracted dimensions need to match, but first has size 3 in dim -1 and"
+    rejects={"tensordot(f32[2, 3], f32[4, 5], 1)": "contracted dimensions need to match, but first has size 3 in dim"
+             " -1 and"
              " second has size 4 in dim 0",
-             "tensordot(f32[2, 3], f32[4, 5], 3)": "tensordot expects dims < ndim_a or ndim_b, but got dims=3"})  # fmt: skip
+             "tensordot(f32[2, 3], f32[4, 5], 3)": "tensordot expects dims < ndim_a or ndim_b, but got"
+             " dims=3"})  # fmt: skip
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2):
     """Sum of products over several dims at once: the last `dims` of a with the first of b, or two lists of dims."""
     first, second = _contracted(dims, a.dim(), b.dim())
@@ -101,21 +106,15 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2):
             a, b = (a.sum(p, keepdim=True), b) if b.shape[q] == 1 else (a, b.sum(q, keepdim=True))
     rest_a = [i for i in range(a.dim()) if i not in first]
     rest_b = [i for i in range(b.dim()) if i not in second]
-    inner = 1
-    for p in first:
-        inner *= a.shape[p]
+    inner = _count(a, first)
     shape = [a.shape[i] for i in rest_a] + [b.shape[i] for i in rest_b]
-    rows = left = a.permute(*rest_a, *first).reshape(_count(a, rest_a), inner) if a.dim() else a.reshape(1, 1)
-    left = rows
+    left = a.permute(*rest_a, *first).reshape(_count(a, rest_a), inner) if a.dim() else a.reshape(1, 1)
     right = b.permute(*second, *rest_b).reshape(inner, _count(b, rest_b)) if b.dim() else b.reshape(1, 1)
     return (left @ right).reshape(shape)
 
 
 def _count(tensor, dims) -> int:
-    count = 1
-    for dim in dims:
-        count *= tensor.shape[dim]
-    return count
+    return prod(tensor.shape[dim] for dim in dims)
 
 
 def kron_dims(input, other):
@@ -168,10 +167,12 @@ def _cross(xp, input, other, dim):
     return part(input, 1) * part(other, 2) - part(input, 2) * part(other, 1)
 
 
-@op("torch.linalg.cross", name="linalg_cross", shape=cross_dims, dtype=promote.same(), grad_name="LinalgCrossBackward0",
+@op("torch.linalg.cross", name="linalg_cross", shape=cross_dims, dtype=agreed("input", "other"),
+    grad_name="LinalgCrossBackward0",
     accepts=["linalg_cross(f32[2, 3], f32[2, 3])", "linalg_cross(f32[3, 1], f32[3, 4], dim=0)"],
     rejects={"linalg_cross(f32[2, 4], f32[2, 4])": "linalg.cross: inputs dimension -1 must have length 3. Got 4 and 4",
-             "linalg_cross(f32[2, 3], f32[3])": "linalg.cross: inputs must have the same number of dimensions."})  # fmt: skip
+             "linalg_cross(f32[2, 3], f32[3])": "linalg.cross: inputs must have the same number of"
+             " dimensions."})  # fmt: skip
 def linalg_cross(xp, input: Tensor, other: Tensor, *, dim: Int = -1):
     """Cross product of 3-vectors along `dim`; other dims broadcast."""
     return _cross(xp, input, other, dim)
@@ -191,7 +192,7 @@ def cross_dims_of_any(input, other, dim=None):
     return cross_dims(input, other, _first_of_three(input.shape) if dim is None else dim)
 
 
-@op("torch.cross", "Tensor.cross", composite=True, shape=cross_dims_of_any, dtype=promote.same(),
+@op("torch.cross", "Tensor.cross", composite=True, shape=cross_dims_of_any, dtype=agreed("input", "other"),
     accepts=["cross(f32[2, 3], f32[2, 3])", "cross(f32[3, 3], f32[3, 3], dim=1)"],
     rejects={"cross(f32[2, 4], f32[2, 4])": "no dimension of size 3 in input"})  # fmt: skip
 def cross(input: Tensor, other: Tensor, dim: OptInt = None):
@@ -207,7 +208,8 @@ def vecdot_dims(x, y, dim=-1):
 
 @op("torch.linalg.vecdot", composite=True, shape=vecdot_dims, dtype=promote.promoted(),
     accepts=["vecdot(f32[2, 3], f32[3])", "vecdot(f32[2, 3], f32[2, 3], dim=0)"],
-    rejects={"vecdot(f32[2, 3], f32[4])": "The size of tensor a (3) must match the size of tensor b (4) at"})  # fmt: skip
+    rejects={"vecdot(f32[2, 3], f32[4])": "The size of tensor a (3) must match the size of tensor b (4)"
+             " at"})  # fmt: skip
 def vecdot(x: Tensor, y: Tensor, *, dim: Int = -1):
     """Sum of products along one dim, the first operand conjugated; other dims broadcast."""
     return (conj(x) * y).sum(dim)
@@ -221,20 +223,25 @@ def bilinear_dims(input1, input2, weight, bias=None):
         message = "bilinear(): input batch dimensions do not match at dim {}: got {} and {}"
         require(eq(a[i], b[i]), message, i, a[i], b[i])
     for name, size, want in (("input1", a[-1], w[1]), ("input2", b[-1], w[2])):
-        require(eq(size, want), f"bilinear(): {name} size does not match weight size: got {{}} but expected {{}}", size, want)
+        require(eq(size, want), f"bilinear(): {name} size does not match weight size: got {{}} but expected {{}}", size,
+                want)
     if bias is not None:
         have = bias.shape[0] if bias.shape else 1
         require(eq(have, w[0]), "bilinear(): bias size does not match weight size: got {} but expected {}", have, w[0])
     return (*a[:-1], w[0])
 
 
-@op("torch.nn.functional.bilinear", "torch.bilinear", shape=bilinear_dims, dtype=promote.same("input1"), autocast="lower",
+@op("torch.nn.functional.bilinear", "torch.bilinear", shape=bilinear_dims, dtype=agreed("input1", "input2", "weight"),
+    autocast="lower",
     grad_name="TrilinearBackward0",
-    accepts=["bilinear(f32[2, 3], f32[2, 4], f32[5, 3, 4])", "bilinear(f32[2, 6, 3], f32[2, 6, 4], f32[5, 3, 4], f32[5])",
+    accepts=["bilinear(f32[2, 3], f32[2, 4], f32[5, 3, 4])",
+             "bilinear(f32[2, 6, 3], f32[2, 6, 4], f32[5, 3, 4], f32[5])",
              "bilinear(f32[3], f32[4], f32[5, 3, 4])"],
-    rejects={"bilinear(f32[2, 3], f32[2, 4], f32[5, 3, 3])": "bilinear(): input2 size does not match weight size: got 4 but"
+    rejects={"bilinear(f32[2, 3], f32[2, 4], f32[5, 3, 3])": "bilinear(): input2 size does not match weight size: got"
+             " 4 but"
              " expected 3"})  # fmt: skip
-def bilinear(xp, input1: Tensor("... in1"), input2: Tensor("... in2"), weight: Tensor("out in1 in2"), bias: OptTensor = None):
+def bilinear(xp, input1: Tensor("... in1"), input2: Tensor("... in2"), weight: Tensor("out in1 in2"),
+             bias: OptTensor = None):
     """y[o] = x1^T A[o] x2 + b[o]; weight is (out, in1, in2)."""
     y = xp.einsum("...i,oij,...j->...o", input1, weight, input2, optimize=True)
     return y if bias is None else y + bias
@@ -278,7 +285,8 @@ def chain_dims(tensors):
     message = "multi_dot(): tensors {} and {} with shapes {} and {} cannot be multiplied"
     for i, (a, b) in enumerate(zip(tensors, tensors[1:], strict=False)):
         require(eq(a.shape[-1], b.shape[0]), message, i, i + 1, a.shape, b.shape)
-        same_dtype(a, b, "multi_dot(): all tensors must have be the same dtype but tensor 0 is {} and tensor 1 {}", scalar_name)
+        same_dtype(a, b, "multi_dot(): all tensors must have be the same dtype but tensor 0 is {} and tensor 1 {}",
+                   scalar_name)
     return tensors[0].shape[:-1] + tensors[-1].shape[1:]
 
 
@@ -291,16 +299,19 @@ def _chain(tensors):
 
 @op("torch.linalg.multi_dot", composite=True, shape=chain_dims, dtype=promote.promoted(),
     accepts=["multi_dot([f32[2, 3], f32[3, 4], f32[4, 5]])", "multi_dot([f32[3], f32[3, 2], f32[2]])"],
-    rejects={"multi_dot([f32[2, 3], f32[4, 5]])": "multi_dot(): tensors 0 and 1 with shapes [2, 3] and [4, 5] cannot be multiplied",
+    rejects={"multi_dot([f32[2, 3], f32[4, 5]])": "multi_dot(): tensors 0 and 1 with shapes [2, 3] and [4, 5] cannot"
+             " be multiplied",
              "multi_dot([f32[3]])": "multi_dot(): expected at least 2 tensors but got 1"})  # fmt: skip
 def multi_dot(tensors: Tensors):
     """Product of a chain of matrices; the first and the last may be vectors."""
     return _chain(tensors)
 
 
-@op("torch.chain_matmul", composite=True, shape=lambda matrices: chain_dims(matrices), dtype=promote.promoted(), varargs="matrices",
+@op("torch.chain_matmul", composite=True, shape=lambda matrices: chain_dims(matrices), dtype=promote.promoted(),
+    varargs="matrices",
     accepts=["chain_matmul(f32[2, 3], f32[3, 4], f32[4, 5])"],
-    rejects={"chain_matmul(f32[2, 3], f32[4, 5])": "multi_dot(): tensors 0 and 1 with shapes [2, 3] and [4, 5] cannot be"})  # fmt: skip
+    rejects={"chain_matmul(f32[2, 3], f32[4, 5])": "multi_dot(): tensors 0 and 1 with shapes [2, 3] and [4, 5] cannot"
+             " be"})  # fmt: skip
 def chain_matmul(matrices: Tensors):
     """Product of a chain of matrices; `linalg.multi_dot` is its successor."""
     return _chain(matrices)

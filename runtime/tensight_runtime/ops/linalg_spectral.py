@@ -1,4 +1,4 @@
-"""Factorizations: QR, singular values, eigenvalues; and what is made of them, pinv and lstsq.
+"""Factorizations: QR, singular values, eigenvalues.
 
 Derivatives follow M. Giles (2008) and, for QR, M. Seeger et al., "Auto-differentiating linear algebra" (2017).
 """
@@ -6,15 +6,11 @@ Derivatives follow M. Giles (2008) and, for QR, M. Seeger et al., "Auto-differen
 from tensight_runtime.ops.linalg import adjoint, scaled
 from tensight_runtime.ops.linalg_solve import floating, linalg_solve, matrix, square
 from tensight_runtime.ops.linalg_triangular import _cat, _least, solve_triangular
-from tensight_runtime.spec import promote
-from tensight_runtime.spec.cond import eq, gt
-from tensight_runtime.spec.dtype import int64
-from tensight_runtime.spec.kind import Bool, OptNum, OptStr, OptTensorOrNum, Str, Tensor, UnknownLike
+from tensight_runtime.spec.kind import Bool, OptStr, Str, Tensor, UnknownLike
 from tensight_runtime.spec.op import op, scalar_name
-from tensight_runtime.spec.require import RankUnknown, Refused, require
-from tensight_runtime.spec.shape import broadcast_dims
+from tensight_runtime.spec.require import RankUnknown, Refused
 
-# --- QR ----------------------------------------------------------------------------------------------------------------
+# --- QR ---------------------------------------------------------------------------------------------------------------
 
 
 def qr_dims(A, mode="reduced"):
@@ -23,20 +19,25 @@ def qr_dims(A, mode="reduced"):
     if isinstance(mode, UnknownLike):
         raise RankUnknown
     if mode not in ("reduced", "complete", "r"):
-        raise Refused(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
+        raise Refused(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or"
+                      f" 'complete'")
     batch, m, n = shape[:-2], *shape[-2:]
     k = m if mode == "complete" else _least(A)
     return [(0,) if mode == "r" else (*batch, m, k), (*batch, k, n)]
 
 
-@op("torch.linalg.qr", name="linalg_qr", shape=qr_dims, dtype=lambda A: (A.dtype, A.dtype), outs=("Q", "R"), grad_name="LinalgQrBackward0",
-    accepts=["linalg_qr(f64[3, 3])", "linalg_qr(f64[2, 4, 3])", "linalg_qr(f64[3, 5])", "linalg_qr(f32[4, 3], mode='complete')", "linalg_qr(f32[4, 3], mode='r')",
+@op("torch.linalg.qr", name="linalg_qr", shape=qr_dims, dtype=lambda A: (A.dtype, A.dtype), outs=("Q", "R"),
+    grad_name="LinalgQrBackward0",
+    accepts=["linalg_qr(f64[3, 3])", "linalg_qr(f64[2, 4, 3])", "linalg_qr(f64[3, 5])",
+             "linalg_qr(f32[4, 3], mode='complete')", "linalg_qr(f32[4, 3], mode='r')",
              "linalg_qr(c128[3, 2])"],
     rejects={"linalg_qr(f32[3])": "linalg.qr: The input tensor A must have at least 2 dimensions.",
-             "linalg_qr(f32[3, 2], mode='foo')": "qr received unrecognized mode 'foo' but expected one of 'reduced' (default), 'r', or 'complete'",
-             "linalg_qr(i64[2, 3])": "linalg.qr: Expected a floating point or complex tensor as input. Got Long"})  # fmt: skip
+             "linalg_qr(f32[3, 2], mode='foo')": "qr received unrecognized mode 'foo' but expected one of 'reduced'"
+             " (default), 'r', or 'complete'",
+             "linalg_qr(i64[2, 3])": "linalg.qr: Expected a floating point or complex tensor as input. Got"
+             " Long"})  # fmt: skip
 def linalg_qr(xp, A: Tensor("... m n"), mode: Str = "reduced"):
-    """Q with orthonormal columns and upper triangular R, A = Q R.  mode "complete" makes Q square, "r" leaves it out."""
+    """Q with orthonormal columns and upper triangular R, A = Q R.  "complete" makes Q square, "r" leaves it out."""
     if mode == "r":
         return xp.empty(0, dtype=A.dtype), xp.linalg.qr(A, mode="r")
     Q, R = xp.linalg.qr(A, mode=mode)
@@ -46,10 +47,12 @@ def linalg_qr(xp, A: Tensor("... m n"), mode: Str = "reduced"):
 @linalg_qr.vjp("A")
 def _(g, Q, R, mode):
     if mode == "r":
-        raise RuntimeError("linalg_qr_backward: The QR decomposition is not differentiable when mode='r'. Please use torch.linalg.qr(..., mode='reduced')")
+        raise RuntimeError("linalg_qr_backward: The QR decomposition is not differentiable when mode='r'. Please use"
+                           " torch.linalg.qr(..., mode='reduced')")
     m, n = Q.shape[-2], R.shape[-1]
     if mode == "complete" and m > n:
-        raise RuntimeError("linalg_qr_backward: The QR decomposition is not differentiable when mode='complete' and nrows > ncols.")
+        raise RuntimeError("linalg_qr_backward: The QR decomposition is not differentiable when mode='complete' and"
+                           " nrows > ncols.")
     gQ, gR = g
     if m >= n:
         return _square_qr(gQ, gR, Q, R)
@@ -67,19 +70,23 @@ def _square_qr(gQ, gR, Q, R):
         inner = -(adjoint(Q) @ gQ) if gR is None else inner - adjoint(Q) @ gQ
     inner = inner.triu()
     diagonal = inner.diagonal(0, -2, -1)
-    inner = inner + adjoint(inner) - (diagonal.real.to(diagonal.dtype) if diagonal.dtype.is_complex else diagonal).diag_embed()
+    if diagonal.dtype.is_complex:
+        diagonal = diagonal.real.to(diagonal.dtype)
+    inner = inner + adjoint(inner) - diagonal.diag_embed()
     total = Q @ inner
     return solve_triangular(adjoint(R), total if gQ is None else total + gQ, upper=False, left=False)
 
 
-@op("torch.qr", "Tensor.qr", composite=True, shape=lambda input, some: qr_dims(input, "reduced" if some is True else "complete"),
-    dtype=lambda input: (input.dtype, input.dtype), outs=("Q", "R"), accepts=["qr(f64[4, 3])", "qr(f32[4, 3], some=False)"])  # fmt: skip
+@op("torch.qr", "Tensor.qr", composite=True,
+    shape=lambda input, some: qr_dims(input, "reduced" if some is True else "complete"),
+    dtype=lambda input: (input.dtype, input.dtype), outs=("Q", "R"),
+    accepts=["qr(f64[4, 3])", "qr(f32[4, 3], some=False)"])  # fmt: skip
 def qr(input: Tensor("... m n"), some: Bool = True):
     """`linalg.qr` under its older name."""
     return linalg_qr(input, "reduced" if some else "complete")
 
 
-# --- singular values ---------------------------------------------------------------------------------------------------
+# --- singular values --------------------------------------------------------------------------------------------------
 
 
 def svd_dims(A, full_matrices=True):
@@ -93,11 +100,14 @@ def svd_dims(A, full_matrices=True):
     return [(*batch, m, m if full_matrices else k), (*batch, k), (*batch, n if full_matrices else k, n)]
 
 
-@op("torch.linalg.svd", name="linalg_svd", shape=svd_dims, dtype=lambda A: (A.dtype, A.dtype and A.dtype.to_real(), A.dtype), outs=("U", "S", "Vh"),
+@op("torch.linalg.svd", name="linalg_svd", shape=svd_dims, dtype=lambda A: (A.dtype, A.dtype and A.dtype.to_real(),
+    A.dtype), outs=("U", "S", "Vh"),
     grad_name="LinalgSvdBackward0",
-    accepts=["linalg_svd(f64[3, 3])", "linalg_svd(f64[2, 4, 3], full_matrices=False)", "linalg_svd(f64[2, 4])", "linalg_svd(f32[0, 3], False)"],
+    accepts=["linalg_svd(f64[3, 3])", "linalg_svd(f64[2, 4, 3], full_matrices=False)", "linalg_svd(f64[2, 4])",
+             "linalg_svd(f32[0, 3], False)"],
     rejects={"linalg_svd(f32[3])": "linalg.svd: The input tensor A must have at least 2 dimensions.",
-             "linalg_svd(i64[2, 2])": "linalg.svd: Expected a floating point or complex tensor as input. Got Long"})  # fmt: skip
+             "linalg_svd(i64[2, 2])": "linalg.svd: Expected a floating point or complex tensor as input. Got"
+             " Long"})  # fmt: skip
 def linalg_svd(xp, A: Tensor("... m n"), full_matrices: Bool = True, *, driver: OptStr = None):
     """A = U diag(S) Vh; S is real and falls.  full_matrices=False leaves out what multiplies no singular value."""
     U, S, Vh = xp.linalg.svd(A, full_matrices=full_matrices)
@@ -146,7 +156,8 @@ def _values_dims(A):
     return (*shape[:-2], _least(A))
 
 
-@op("torch.linalg.svdvals", name="linalg_svdvals", shape=_values_dims, dtype=lambda A: A.dtype and A.dtype.to_real(), grad_name="LinalgSvdBackward0",
+@op("torch.linalg.svdvals", name="linalg_svdvals", shape=_values_dims, dtype=lambda A: A.dtype and A.dtype.to_real(),
+    grad_name="LinalgSvdBackward0",
     accepts=["linalg_svdvals(f64[3, 4])", "linalg_svdvals(c128[2, 3, 2])"],
     rejects={"linalg_svdvals(f32[3])": "linalg.svd: The input tensor A must have at least 2 dimensions."})  # fmt: skip
 def linalg_svdvals(xp, A: Tensor("... m n"), *, driver: OptStr = None):
@@ -167,8 +178,10 @@ def old_svd_dims(input, some=True, compute_uv=True):
     return [U, S, (*Vh[:-2], Vh[-1], Vh[-2])]
 
 
-@op("torch.svd", "Tensor.svd", composite=True, shape=old_svd_dims, dtype=lambda input: (input.dtype, input.dtype and input.dtype.to_real(), input.dtype),
-    outs=("U", "S", "V"), accepts=["svd(f64[4, 3])", "svd(f64[2, 4], some=False)", "svd(f64[2, 4], compute_uv=False)"])  # fmt: skip
+@op("torch.svd", "Tensor.svd", composite=True, shape=old_svd_dims,
+    dtype=lambda input: (input.dtype, input.dtype and input.dtype.to_real(), input.dtype),
+    outs=("U", "S", "V"), accepts=["svd(f64[4, 3])", "svd(f64[2, 4], some=False)",
+                                   "svd(f64[2, 4], compute_uv=False)"])  # fmt: skip
 def svd(input: Tensor("... m n"), some: Bool = True, compute_uv: Bool = True):
     """The older form of `linalg.svd`: reduced by default, and V instead of its conjugate transpose."""
     if not compute_uv:
@@ -179,7 +192,7 @@ def svd(input: Tensor("... m n"), some: Bool = True, compute_uv: Bool = True):
     return U, S, adjoint(Vh)
 
 
-# --- eigenvalues -------------------------------------------------------------------------------------------------------
+# --- eigenvalues ------------------------------------------------------------------------------------------------------
 
 
 def _uplo(UPLO) -> None:
@@ -193,10 +206,12 @@ def eigh_dims(input, UPLO="L"):
     return [shape[:-1], shape]
 
 
-@op("torch.linalg.eigh", name="linalg_eigh", shape=eigh_dims, dtype=lambda input: (input.dtype and input.dtype.to_real(), input.dtype),
+@op("torch.linalg.eigh", name="linalg_eigh", shape=eigh_dims,
+    dtype=lambda input: (input.dtype and input.dtype.to_real(), input.dtype),
     outs=("eigenvalues", "eigenvectors"), grad_name="LinalgEighBackward0",
     accepts=["linalg_eigh(f64[3, 3])", "linalg_eigh(f64[2, 3, 3], UPLO='U')", "linalg_eigh(f32[0, 0])"],
-    rejects={"linalg_eigh(f32[2, 3])": "linalg.eigh: A must be batches of square matrices, but they are 2 by 3 matrices",
+    rejects={"linalg_eigh(f32[2, 3])": "linalg.eigh: A must be batches of square matrices, but they are 2 by 3"
+             " matrices",
              "linalg_eigh(f32[2, 2], UPLO='X')": "Expected UPLO argument to be 'L' or 'U', but got X"})  # fmt: skip
 def linalg_eigh(xp, input: Tensor("... n n"), UPLO: Str = "L"):
     """Real eigenvalues, rising, and eigenvectors (columns) of symmetric or Hermitian matrices; one triangle is read."""
@@ -225,9 +240,11 @@ def _eigvalsh_dims(input, UPLO="L"):
     return shape[:-1]
 
 
-@op("torch.linalg.eigvalsh", name="linalg_eigvalsh", shape=_eigvalsh_dims, dtype=lambda input: input.dtype and input.dtype.to_real(),
+@op("torch.linalg.eigvalsh", name="linalg_eigvalsh", shape=_eigvalsh_dims,
+    dtype=lambda input: input.dtype and input.dtype.to_real(),
     grad_name="LinalgEighBackward0", accepts=["linalg_eigvalsh(f64[3, 3])", "linalg_eigvalsh(c128[2, 2])"],
-    rejects={"linalg_eigvalsh(f32[2, 3])": "linalg.eigh: A must be batches of square matrices, but they are 2 by 3 matrices"})  # fmt: skip
+    rejects={"linalg_eigvalsh(f32[2, 3])": "linalg.eigh: A must be batches of square matrices, but they are 2 by 3"
+             " matrices"})  # fmt: skip
 def linalg_eigvalsh(xp, input: Tensor("... n n"), UPLO: Str = "L"):
     """The real eigenvalues of symmetric or Hermitian matrices, rising."""
     return xp.linalg.eigvalsh(input, UPLO=UPLO.upper())
@@ -240,9 +257,11 @@ def _(g, input, UPLO):
 
 
 @op("torch.linalg.eig", name="linalg_eig", shape=lambda input: [square(input, "linalg.eig")[:-1], input.shape],
-    dtype=lambda input: (input.dtype and input.dtype.to_complex(),) * 2, outs=("eigenvalues", "eigenvectors"), grad_name="LinalgEigBackward0",
+    dtype=lambda input: (input.dtype and input.dtype.to_complex(),) * 2, outs=("eigenvalues", "eigenvectors"),
+    grad_name="LinalgEigBackward0",
     accepts=["linalg_eig(f64[3, 3])", "linalg_eig(c128[2, 3, 3])"],
-    rejects={"linalg_eig(f32[2, 3])": "linalg.eig: A must be batches of square matrices, but they are 2 by 3 matrices"})  # fmt: skip
+    rejects={"linalg_eig(f32[2, 3])": "linalg.eig: A must be batches of square matrices, but they are 2 by 3"
+             " matrices"})  # fmt: skip
 def linalg_eig(xp, input: Tensor("... n n")):
     """Complex eigenvalues, in no order, and eigenvectors (columns, of length 1) of square matrices."""
     values, vectors = xp.linalg.eig(input)
@@ -272,169 +291,11 @@ def _(g, input, eigenvalues, eigenvectors):
     return result if input.dtype.is_complex else result.real
 
 
-@op("torch.linalg.eigvals", name="linalg_eigvals", composite=True, shape=lambda input: square(input, "linalg.eigvals")[:-1],
+@op("torch.linalg.eigvals", name="linalg_eigvals", composite=True,
+    shape=lambda input: square(input, "linalg.eigvals")[:-1],
     dtype=lambda input: input.dtype and input.dtype.to_complex(), accepts=["linalg_eigvals(f64[3, 3])"],
-    rejects={"linalg_eigvals(f32[2, 3])": "linalg.eigvals: A must be batches of square matrices, but they are 2 by 3 matrices"})  # fmt: skip
+    rejects={"linalg_eigvals(f32[2, 3])": "linalg.eigvals: A must be batches of square matrices, but they are 2 by 3"
+             " matrices"})  # fmt: skip
 def linalg_eigvals(input: Tensor("... n n")):
     """The complex eigenvalues of square matrices, in no order."""
     return linalg_eig(input)[0]
-
-
-# --- pseudoinverse and least squares -----------------------------------------------------------------------------------
-
-
-def threshold(xp, S, shape, atol, rtol):
-    """Below which a singular value counts as 0: max(atol, rtol * the greatest); (*batch, 1)."""
-    if rtol is None:
-        rtol = 0.0 if atol is not None and bool(xp.all(xp.asarray(atol) > 0)) else float(xp.finfo(S.dtype).eps) * max(shape[-2:])
-    top = S.max(axis=-1, keepdims=True) if S.shape[-1] else xp.zeros((*S.shape[:-1], 1), dtype=S.dtype)
-    spread = lambda t: t[..., None] if hasattr(t, "ndim") else t
-    return xp.maximum(spread(0.0 if atol is None else atol), spread(rtol) * top)
-
-
-def pinv_dims(input):
-    shape = input.shape
-    if len(shape) < 2 or (input.dtype and (input.dtype.category < 2 or input.dtype.bits == 16)):
-        kind = scalar_name(input.dtype) if input.dtype else "Float"
-        raise Refused(
-            f"linalg.pinv({kind}{{[{', '.join(map(str, shape))}]}}): expected a tensor with 2 or more dimensions of float, double, cfloat or "
-            "cdouble types"
-        )
-    return (*shape[:-2], shape[-1], shape[-2])
-
-
-@op(shape=pinv_dims, dtype=promote.same(), accepts=["pseudoinverse(f64[4, 3], None, None, False)"], grad_name="LinalgPinvBackward0")
-def pseudoinverse(xp, input: Tensor("... m n"), atol: OptTensorOrNum, rtol: OptTensorOrNum, hermitian: Bool):
-    """The pseudoinverse by singular values; those below max(atol, rtol * greatest) count as 0."""
-    if input.shape[-1] == 0 or input.shape[-2] == 0:
-        return xp.zeros((*input.shape[:-2], input.shape[-1], input.shape[-2]), dtype=input.dtype)
-    if hermitian:
-        S, U = xp.linalg.eigh(input)
-        size, Vh = xp.abs(S), xp.conj(U).swapaxes(-1, -2)
-    else:
-        U, S, Vh = xp.linalg.svd(input, full_matrices=False)
-        size = S
-    keep = size > threshold(xp, size, input.shape, atol, rtol)
-    inverse = xp.where(keep, 1 / xp.where(keep, S, 1), 0).astype(S.dtype)
-    return xp.matmul(xp.conj(Vh).swapaxes(-1, -2) * inverse[..., None, :], xp.conj(U).swapaxes(-1, -2))
-
-
-@pseudoinverse.vjp("input")
-def _(g, input, out):
-    return pinv_gradient(g, input, out)
-
-
-def pinv_gradient(g, A, P):
-    Ph, gh = adjoint(P), adjoint(g)
-    first = -(Ph @ g @ Ph)
-    more = gh @ P @ Ph
-    also = Ph @ P @ gh
-    return first + more - A @ (P @ more) + also - (also @ P) @ A
-
-
-@op("torch.linalg.pinv", name="linalg_pinv", composite=True, shape=pinv_dims, dtype=promote.same(),
-    accepts=["linalg_pinv(f64[4, 3])", "linalg_pinv(f64[2, 3, 4], rtol=0.1)", "linalg_pinv(f32[0, 3])"],
-    rejects={"linalg_pinv(f32[3])": "linalg.pinv(Float{[3]}): expected a tensor with 2 or more dimensions of float, double, cfloat or cdouble types"})  # fmt: skip
-def linalg_pinv(input: Tensor("... m n"), *, atol: OptTensorOrNum = None, rtol: OptTensorOrNum = None, hermitian: Bool = False):
-    """The pseudoinverse (..., n, m)."""
-    return pseudoinverse(input, atol, rtol, hermitian)
-
-
-@op("torch.linalg.pinv", name="linalg_pinv", overload="rcond", composite=True, shape=pinv_dims, dtype=promote.same(),
-    accepts=["linalg_pinv(f64[4, 3], 0.1)"])  # fmt: skip
-def linalg_pinv_rcond(input: Tensor("... m n"), rcond: OptTensorOrNum, hermitian: Bool = False):
-    """The pseudoinverse with a relative threshold."""
-    return pseudoinverse(input, 0.0, rcond, hermitian)
-
-
-@op("torch.pinverse", "Tensor.pinverse", composite=True, shape=pinv_dims, dtype=promote.same(), accepts=["pinverse(f64[4, 3])"])
-def pinverse(input: Tensor("... m n"), rcond: OptNum = 1e-15):
-    """`linalg.pinv` under its older name."""
-    return pseudoinverse(input, 0.0, rcond, False)
-
-
-DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
-
-
-def lstsq_dims(input, b, driver=None):
-    a, shape = input.shape, b.shape
-    if len(a) < 2:
-        raise Refused("torch.linalg.lstsq: input must have at least 2 dimensions.")
-    if len(shape) < 1:
-        raise Refused("torch.linalg.lstsq: other must have at least 1 dimension.")
-    if not 0 <= len(a) - len(shape) <= 1:
-        raise Refused("torch.linalg.lstsq: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1")
-    if isinstance(driver, UnknownLike):
-        raise RankUnknown
-    if driver is not None and driver not in DRIVERS:
-        raise Refused("torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
-    if input.dtype and b.dtype and input.dtype is not b.dtype:
-        raise Refused(
-            f"torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype {scalar_name(input.dtype)} and other's "
-            f"dtype {scalar_name(b.dtype)}"
-        )
-    vector = len(shape) < len(a)
-    columns = (*shape, 1) if vector else shape
-    name = "other.size(-1)" if vector else "other.size(-2)"
-    require(eq(a[-2], columns[-2]), "torch.linalg.lstsq: input.size(-2) should match " + name)
-    batch = broadcast_dims(columns[:-2], a[:-2])
-    solution = (*batch, a[-1]) if vector else (*batch, a[-1], columns[-1])
-    residuals = (0,)
-    if driver in ("gels", "gelsd", "gelss"):
-        tall = gt(a[-2], a[-1])
-        if tall is not False:
-            residuals = (*batch, columns[-1]) if tall is True and driver == "gels" else None
-    rank = (0,) if driver == "gels" else a[:-2]
-    values = (*a[:-2], _least(input)) if driver in ("gelsd", "gelss") else (0,)
-    return [solution, residuals, rank, values]
-
-
-def _epsilon(dtype) -> float:
-    return 2.0**-23 if dtype.itemsize == 4 else 2.0**-52
-
-
-def _lstsq_rule(input, b, driver):
-    real = input.dtype and input.dtype.to_real()
-    dims = lstsq_dims(input, b, driver)
-    return tuple(input.like(dtype=t, shape=s) for t, s in zip((input.dtype, real, int64, real), dims, strict=True))
-
-
-@op("torch.linalg.lstsq", name="linalg_lstsq", composite=True, outs=("solution", "residuals", "rank", "singular_values"),
-    accepts=["linalg_lstsq(f64[3, 2], f64[3, 4])", "linalg_lstsq(f64[2, 4, 3], f64[2, 4])", "linalg_lstsq(f64[3, 2], f64[3, 4], driver='gelsd')",
-             "linalg_lstsq(f64[2, 3], f64[2, 1])", "linalg_lstsq(f64[3, 2], f64[3, 4], driver='gels')"],
-    rejects={"linalg_lstsq(f32[3, 2], f32[2, 1])": "torch.linalg.lstsq: input.size(-2) should match other.size(-2)",
-             "linalg_lstsq(f32[3], f32[2, 1])": "torch.linalg.lstsq: input must have at least 2 dimensions."})  # fmt: skip
-def linalg_lstsq(input: Tensor("... m n"), b: Tensor, rcond: OptNum = None, *, driver: OptStr = None):
-    """X that makes the norm of A X - B least, with residuals, rank and singular values where the driver gives them."""
-    vector = b.dim() < input.dim()
-    B = b.unsqueeze(-1) if vector else b
-    X = least_squares(input, B, rcond)
-    S = linalg_svdvals(input.detach())
-    m, n = input.shape[-2:]
-    cut = S.amax(-1, keepdim=True) * (rcond if rcond is not None else _epsilon(S.dtype) * max(m, n)) if min(m, n) else S
-    rank = (S > cut).sum(-1)
-    residuals = X.abs().reshape(-1)[:0]
-    if driver in ("gels", "gelsd", "gelss") and m > n and (driver == "gels" or bool((rank == n).all())):
-        residuals = (input @ X - B).abs().square().sum(-2)
-    values = S if driver in ("gelsd", "gelss") else S.new_zeros((0,))
-    return X.squeeze(-1) if vector else X, residuals, rank.new_zeros((0,)) if driver == "gels" else rank, values
-
-
-linalg_lstsq.rule(_lstsq_rule)
-
-
-@op(shape=lambda input, b: (*broadcast_dims(b.shape[:-2], input.shape[:-2]), input.shape[-1], b.shape[-1]), dtype=promote.same(),
-    grad_name="LinalgLstsqBackward0", accepts=["least_squares(f64[3, 2], f64[3, 4], None)"])  # fmt: skip
-def least_squares(xp, input: Tensor("... m n"), b: Tensor("... m k"), rcond: OptNum):
-    """The solution of `linalg.lstsq`, by singular values."""
-    U, S, Vh = xp.linalg.svd(input, full_matrices=False)
-    kept = S > threshold(xp, S, input.shape, None, rcond)
-    inverse = xp.where(kept, 1 / xp.where(kept, S, 1), 0).astype(S.dtype)
-    half = xp.matmul(xp.conj(U).swapaxes(-1, -2), b) * inverse[..., None]
-    return xp.matmul(xp.conj(Vh).swapaxes(-1, -2), half)
-
-
-@least_squares.vjp("input", "b")
-def _(g, input, b):
-    P = pseudoinverse(input, None, None, False)
-    return pinv_gradient(g @ adjoint(b), input, P), adjoint(P) @ g

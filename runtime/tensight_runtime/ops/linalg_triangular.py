@@ -1,16 +1,16 @@
 """Triangular systems and the LU factorization with partial pivoting."""
 
-from tensight_runtime.ops.linalg import adjoint
+from tensight_runtime.ops.linalg import adjoint, agreed
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq, le
 from tensight_runtime.spec.dtype import int32
 from tensight_runtime.spec.kind import Bool, Int, Tensor, UnknownLike
 from tensight_runtime.spec.op import op, scalar_name
-from tensight_runtime.spec.require import RankUnknown, Refused, require
+from tensight_runtime.spec.require import RankUnknown, Refused, require, shown
 from tensight_runtime.spec.shape import broadcast_dims
 from tensight_runtime.spec.size import smin
 
-# --- triangular systems ------------------------------------------------------------------------------------------------
+# --- triangular systems -----------------------------------------------------------------------------------------------
 
 
 def solve_triangular_dims(input, B, left=True):
@@ -22,11 +22,13 @@ def solve_triangular_dims(input, B, left=True):
     require(eq(a[-1], a[-2]), name + ": A must be batches of square matrices, but they are {} by {} matrices", *a[-2:])
     if isinstance(left, UnknownLike):
         raise RankUnknown
-    message = name + f": Incompatible shapes of A and B for the equation {'AX' if left else 'XA'} = B ({{}}x{{}} and {{}}x{{}})"
+    letters = "AX" if left else "XA"
+    message = f"{name}: Incompatible shapes of A and B for the equation {letters} = B ({{}}x{{}} and {{}}x{{}})"
     require(eq(a[-2], b[-2]) if left else eq(a[-1], b[-1]), message, *a[-2:], *b[-2:])
     if input.dtype and B.dtype and input.dtype is not B.dtype:
         raise Refused(
-            f"{name}: Expected A and B to have the same dtype, but found A of type {scalar_name(input.dtype)} and B of type "
+            f"{name}: Expected A and B to have the same dtype, but found A of type {scalar_name(input.dtype)} and B"
+            f" of type "
             f"{scalar_name(B.dtype)} instead"
         )
     return (*broadcast_dims(b[:-2], a[:-2]), *b[-2:])
@@ -43,7 +45,7 @@ def triangle(xp, A, upper: bool, unit: bool):
 def substituted(xp, A, B, upper: bool):
     """X with A X = B for triangular A, row by row; zeros on the diagonal give infinities, as in torch."""
     n = A.shape[-1]
-    batch = xp.broadcast(xp.empty(A.shape[:-2]), xp.empty(B.shape[:-2])).shape
+    batch = broadcast_dims(A.shape[:-2], B.shape[:-2])
     X = xp.array(xp.broadcast_to(B, (*batch, *B.shape[-2:])))
     for i in reversed(range(n)) if upper else range(n):
         X[..., i, :] /= A[..., i, i, None]
@@ -55,21 +57,28 @@ def substituted(xp, A, B, upper: bool):
 def _solved(xp, A, B, upper: bool):
     if A.shape[-1] <= 16:
         return substituted(xp, A, B, upper)
-    batch = xp.broadcast(xp.empty(A.shape[:-2]), xp.empty(B.shape[:-2])).shape
+    batch = broadcast_dims(A.shape[:-2], B.shape[:-2])
     try:
         return xp.linalg.solve(xp.broadcast_to(A, (*batch, *A.shape[-2:])), xp.broadcast_to(B, (*batch, *B.shape[-2:])))
     except xp.linalg.LinAlgError:
         return substituted(xp, A, B, upper)
 
 
-@op("torch.linalg.solve_triangular", shape=solve_triangular_dims, dtype=promote.same(), grad_name="LinalgSolveTriangularBackward0",
-    accepts=["solve_triangular(f64[3, 3], f64[3, 2], upper=True)", "solve_triangular(f64[3, 3], f64[2, 4, 3], upper=False, left=False)",
-             "solve_triangular(f64[2, 3, 3], f64[3, 1], upper=False, unitriangular=True)", "solve_triangular(c128[2, 2], c128[2, 2], upper=True)"],
-    rejects={"solve_triangular(f32[2, 3], f32[2, 1], upper=True)": "linalg.solve_triangular: A must be batches of square matrices, but they are 2 by 3",
-             "solve_triangular(f32[3, 3], f32[2, 1], upper=True)": "linalg.solve_triangular: Incompatible shapes of A and B for the equation AX = B"
+@op("torch.linalg.solve_triangular", shape=solve_triangular_dims, dtype=agreed("input", "B"),
+    grad_name="LinalgSolveTriangularBackward0",
+    accepts=["solve_triangular(f64[3, 3], f64[3, 2], upper=True)",
+             "solve_triangular(f64[3, 3], f64[2, 4, 3], upper=False, left=False)",
+             "solve_triangular(f64[2, 3, 3], f64[3, 1], upper=False, unitriangular=True)",
+             "solve_triangular(c128[2, 2], c128[2, 2], upper=True)"],
+    rejects={"solve_triangular(f32[2, 3], f32[2, 1], upper=True)": "linalg.solve_triangular: A must be batches of"
+             " square matrices, but they are 2 by 3",
+             "solve_triangular(f32[3, 3], f32[2, 1], upper=True)": "linalg.solve_triangular: Incompatible shapes of A"
+             " and B for the equation AX = B"
              " (3x3 and 2x1)",
-             "solve_triangular(f32[3, 3], f32[3], upper=True)": "linalg.solve_triangular: The input tensor B must have at least 2"})  # fmt: skip
-def solve_triangular(xp, input: Tensor("... n n"), B: Tensor("... n k"), *, upper: Bool, left: Bool = True, unitriangular: Bool = False):
+             "solve_triangular(f32[3, 3], f32[3], upper=True)": "linalg.solve_triangular: The input tensor B must"
+             " have at least 2"})  # fmt: skip
+def solve_triangular(xp, input: Tensor("... n n"), B: Tensor("... n k"), *, upper: Bool, left: Bool = True,
+                     unitriangular: Bool = False):
     """X with A X = B (X A = B if not left); only the upper or lower triangle of A counts."""
     A = triangle(xp, input, upper, unitriangular)
     if left:
@@ -93,25 +102,30 @@ def triangular_solve_dims(input, A):
     b, a = input.shape, A.shape
     for letter, shape in (("b", b), ("A", a)):
         if len(shape) < 2:
-            raise Refused(f"torch.triangular_solve: Expected {letter} to have at least 2 dimensions, but it has {len(shape)} dimensions instead")
+            raise Refused(f"torch.triangular_solve: Expected {letter} to have at least 2 dimensions, but it has"
+                          f" {len(shape)} dimensions instead")
     message = "Incompatible matrix sizes for triangular_solve: each A matrix is {} by {} but each b matrix is {} by {}"
     require(eq(a[-1], b[-2]), message, a[-1], a[-1], *b[-2:])
     batch = broadcast_dims(b[:-2], a[:-2])
     return [(*batch, *b[-2:]), (*batch, *a[-2:])]
 
 
-@op("torch.triangular_solve", "Tensor.triangular_solve", composite=True, shape=triangular_solve_dims, dtype=lambda input: (input.dtype, input.dtype),
-    outs=("solution", "cloned_coefficient"), accepts=["triangular_solve(f64[3, 2], f64[3, 3])", "triangular_solve(f64[3, 2], f64[2, 3, 3], False, True)"],
-    rejects={"triangular_solve(f32[2, 1], f32[3, 3])": "Incompatible matrix sizes for triangular_solve: each A matrix is 3 by 3 but each b matrix is"
+@op("torch.triangular_solve", "Tensor.triangular_solve", composite=True, shape=triangular_solve_dims,
+    dtype=lambda input: (input.dtype, input.dtype),
+    outs=("solution", "cloned_coefficient"), accepts=["triangular_solve(f64[3, 2], f64[3, 3])",
+                                                      "triangular_solve(f64[3, 2], f64[2, 3, 3], False, True)"],
+    rejects={"triangular_solve(f32[2, 1], f32[3, 3])": "Incompatible matrix sizes for triangular_solve: each A matrix"
+             " is 3 by 3 but each b matrix is"
              " 2 by 1"})  # fmt: skip
-def triangular_solve(input: Tensor("... n k"), A: Tensor("... n n"), upper: Bool = True, transpose: Bool = False, unitriangular: Bool = False):
+def triangular_solve(input: Tensor("... n k"), A: Tensor("... n n"), upper: Bool = True, transpose: Bool = False,
+                     unitriangular: Bool = False):
     """The older form of `linalg.solve_triangular`: the solution, and a copy of A."""
     matrix = A.mT if transpose else A
     solution = solve_triangular(matrix, input, upper=upper != transpose, unitriangular=unitriangular)
     return solution, A.expand(*solution.shape[:-2], *A.shape[-2:]).clone()
 
 
-# --- LU ----------------------------------------------------------------------------------------------------------------
+# --- LU ---------------------------------------------------------------------------------------------------------------
 
 
 def factored(xp, A, pivot: bool = True):
@@ -169,7 +183,7 @@ def _least(A):
 
 def lu_dims(A):
     if len(A.shape) < 2:
-        raise Refused("linalg.lu: Expected tensor with 2 or more dimensions. Got size: {} instead".format(list(A.shape)))
+        raise Refused(f"linalg.lu: Expected tensor with 2 or more dimensions. Got size: {shown(A.shape)} instead")
     m, n, k = *A.shape[-2:], _least(A)
     batch = A.shape[:-2]
     return [(*batch, m, m), (*batch, m, k), (*batch, k, n)]
@@ -204,13 +218,15 @@ def _cat(tensors, dim: int):
 
 def lu_factor_dims(A):
     if len(A.shape) < 2:
-        raise Refused("torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: [{}] instead".format(", ".join(map(str, A.shape))))
+        raise Refused(f"torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: {shown(A.shape)} instead")
     return [A.shape, (*A.shape[:-2], _least(A))]
 
 
-@op("torch.linalg.lu_factor", name="linalg_lu_factor", shape=lu_factor_dims, dtype=lambda A: (A.dtype, int32), outs=("LU", "pivots"),
+@op("torch.linalg.lu_factor", name="linalg_lu_factor", shape=lu_factor_dims, dtype=lambda A: (A.dtype, int32),
+    outs=("LU", "pivots"),
     grad_name="LinalgLuFactorExBackward0", accepts=["linalg_lu_factor(f64[3, 3])", "linalg_lu_factor(f64[2, 4, 3])"],
-    rejects={"linalg_lu_factor(f32[3])": "torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: [3] instead"})  # fmt: skip
+    rejects={"linalg_lu_factor(f32[3])": "torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: [3]"
+             " instead"})  # fmt: skip
 def linalg_lu_factor(xp, A: Tensor("... m n"), *, pivot: Bool = True):
     """L and U in one matrix, and the pivots, as `linalg.lu_solve` takes them."""
     if not pivot and xp.__name__ == "numpy":
@@ -226,8 +242,10 @@ def _(g, LU, pivots):
     return P @ lu_gradient(gL, gU, L, U)
 
 
-@op("torch.linalg.lu_factor_ex", name="linalg_lu_factor_ex", composite=True, shape=lambda A: [*lu_factor_dims(A), A.shape[:-2]],
-    dtype=lambda A: (A.dtype, int32, int32), outs=("LU", "pivots", "info"), accepts=["linalg_lu_factor_ex(f64[3, 3])"])  # fmt: skip
+@op("torch.linalg.lu_factor_ex", name="linalg_lu_factor_ex", composite=True,
+    shape=lambda A: [*lu_factor_dims(A), A.shape[:-2]],
+    dtype=lambda A: (A.dtype, int32, int32), outs=("LU", "pivots", "info"),
+    accepts=["linalg_lu_factor_ex(f64[3, 3])"])  # fmt: skip
 def linalg_lu_factor_ex(A: Tensor("... m n"), *, pivot: Bool = True, check_errors: Bool = False):
     """`linalg.lu_factor`, and per matrix 0 or the place of the first zero pivot."""
     LU, pivots = linalg_lu_factor(A, pivot=pivot)
@@ -237,7 +255,8 @@ def linalg_lu_factor_ex(A: Tensor("... m n"), *, pivot: Bool = True, check_error
     return LU, pivots, (first * (zero.sum(-1) > 0)).int()
 
 
-@op("torch.lu_unpack", composite=True, shape=lambda LU_data: lu_dims(LU_data), dtype=lambda LU_data: (LU_data.dtype,) * 3, outs=("P", "L", "U"),
+@op("torch.lu_unpack", composite=True, shape=lambda LU_data: lu_dims(LU_data),
+    dtype=lambda LU_data: (LU_data.dtype,) * 3, outs=("P", "L", "U"),
     accepts=["lu_unpack(f64[3, 3], i32[3]{3..3})"])  # fmt: skip
 def lu_unpack(LU_data: Tensor("... m n"), LU_pivots: Tensor, unpack_data: Bool = True, unpack_pivots: Bool = True):
     """P, L and U of what `linalg.lu_factor` gives."""
@@ -249,15 +268,18 @@ def lu_unpack(LU_data: Tensor("... m n"), LU_pivots: Tensor, unpack_data: Bool =
     return pivots_matrix(LU_pivots, LU_data.shape[-2]).to(LU_data.dtype), left + diagonal, LU_data[..., :k, :].triu()
 
 
-@op("torch.linalg.lu", name="linalg_lu", composite=True, shape=lu_dims, dtype=lambda A: (A.dtype,) * 3, outs=("P", "L", "U"),
+@op("torch.linalg.lu", name="linalg_lu", composite=True, shape=lu_dims, dtype=lambda A: (A.dtype,) * 3,
+    outs=("P", "L", "U"),
     accepts=["linalg_lu(f64[3, 3])", "linalg_lu(f64[2, 4, 3])", "linalg_lu(f64[2, 3, 5])"],
-    rejects={"linalg_lu(f32[3])": "linalg.lu: Expected tensor with 2 or more dimensions. Got size: [3] instead"})  # fmt: skip
+    rejects={"linalg_lu(f32[3])": "linalg.lu: Expected tensor with 2 or more dimensions. Got size: [3]"
+             " instead"})  # fmt: skip
 def linalg_lu(A: Tensor("... m n"), *, pivot: Bool = True):
     """P, L, U with A = P L U: a permutation, unit lower and upper triangular."""
     return lu_unpack(*linalg_lu_factor(A, pivot=pivot))
 
 
-@op(shape=lambda pivots, size: (*pivots.shape[:-1], size, size), dtype=int32, accepts=["pivots_matrix(i32[3]{3..3}, 3)"])
+@op(shape=lambda pivots, size: (*pivots.shape[:-1], size, size), dtype=int32,
+    accepts=["pivots_matrix(i32[3]{3..3}, 3)"])
 def pivots_matrix(xp, pivots: Tensor, size: Int):
     """The permutation matrices that pivots stand for."""
     return permutation(xp, pivots, size).astype("int32")
@@ -267,15 +289,20 @@ def lu_solve_dims(LU, B, left=True):
     if isinstance(left, UnknownLike):
         raise RankUnknown
     a, b = LU.shape, B.shape
-    message = f"linalg.lu_solve: Incompatible shapes of A and B for the equation {'AX' if left else 'XA'} = B ({{}}x{{}} and {{}}x{{}})"
+    message = (
+        f"linalg.lu_solve: Incompatible shapes of A and B for the equation {'AX' if left else 'XA'} = B ({{}}x{{}} "
+        f"and {{}}x{{}})"
+    )
     require(eq(a[-2], b[-2]) if left else eq(a[-1], b[-1]), message, *a[-2:], *b[-2:])
     return (*broadcast_dims(b[:-2], a[:-2]), *b[-2:])
 
 
 @op("torch.linalg.lu_solve", name="linalg_lu_solve", composite=True, shape=lu_solve_dims, dtype=promote.same("B"),
-    accepts=["linalg_lu_solve(f64[3, 3], i32[3]{3..3}, f64[3, 2])", "linalg_lu_solve(f64[3, 3], i32[3]{3..3}, f64[2, 3], left=False)",
+    accepts=["linalg_lu_solve(f64[3, 3], i32[3]{3..3}, f64[3, 2])",
+             "linalg_lu_solve(f64[3, 3], i32[3]{3..3}, f64[2, 3], left=False)",
              "linalg_lu_solve(f64[3, 3], i32[3]{3..3}, f64[3, 2], adjoint=True)"])  # fmt: skip
-def linalg_lu_solve(LU: Tensor("... n n"), pivots: Tensor, B: Tensor("... n k"), *, left: Bool = True, adjoint: Bool = False):
+def linalg_lu_solve(LU: Tensor("... n n"), pivots: Tensor, B: Tensor("... n k"), *, left: Bool = True,
+                    adjoint: Bool = False):
     """X with A X = B (X A = B if not left; A^H if adjoint), from the factors of A."""
     if not left:
         return linalg_lu_solve(LU, pivots, B.mH, left=True, adjoint=not adjoint).mH
@@ -286,7 +313,8 @@ def linalg_lu_solve(LU: Tensor("... n n"), pivots: Tensor, B: Tensor("... n k"),
     return solve_triangular(LU, solve_triangular(LU, P.mT @ B, upper=False, unitriangular=True), upper=True)
 
 
-@op("torch.lu_solve", "Tensor.lu_solve", composite=True, shape=lambda input, LU_data: lu_solve_dims(LU_data, input), dtype=promote.same(),
+@op("torch.lu_solve", "Tensor.lu_solve", composite=True, shape=lambda input, LU_data: lu_solve_dims(LU_data, input),
+    dtype=promote.same(),
     accepts=["lu_solve(f64[3, 2], f64[3, 3], i32[3]{3..3})"])  # fmt: skip
 def lu_solve(input: Tensor("... n k"), LU_data: Tensor("... n n"), LU_pivots: Tensor):
     """`linalg.lu_solve` under its older name, right side first."""

@@ -52,11 +52,17 @@ def _check_mode(shape, pad, mode, value, pairs) -> None:
     if n not in (1, 2, 3) or len(shape) not in (n + 1, n + 2):
         raise Refused(f"Padding size {len(pad)} is not supported for {len(shape)}D input tensor.", NotImplementedError)
     for size in shape[-n - 1 :]:
-        message = f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: {{}}"
+        message = (
+            f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero "
+            f"dimensions for input, but got: {{}}"
+        )
         require(ne(size, 0), message, shape)
     for i, (size, (lo, hi)) in enumerate(zip(shape, pairs, strict=True)):
         if mode == "reflect" and i >= len(shape) - n:
-            message = "Argument #{}: Padding size should be less than the corresponding input dimension, but got: padding ({}, {}) at dimension {} of input {}"
+            message = (
+                "Argument #{}: Padding size should be less than the corresponding input dimension, but got: padding "
+                "({}, {}) at dimension {} of input {}"
+            )
             argument = 4 + 2 * (len(shape) - 1 - i)
             for side in (lo, hi):
                 require(lt(side, size), message, argument, lo, hi, i, shape)
@@ -77,15 +83,19 @@ def _places(size: int, lo: int, hi: int, mode: str) -> list[int]:
 
 
 @op("torch.nn.functional.pad", shape=pad_dims, dtype=promote.same(), grad_name="ConstantPadNdBackward0",
-    accepts=["pad(f32[2, 3], (1, 2))", "pad(f32[2, 3], (1, 1, 2, -1), value=1.5)", "pad(i64[2, 3], (1, 1), value=1.5)", "pad(bool[2], (0, 1))",
+    accepts=["pad(f32[2, 3], (1, 2))", "pad(f32[2, 3], (1, 1, 2, -1), value=1.5)", "pad(i64[2, 3], (1, 1), value=1.5)",
+             "pad(bool[2], (0, 1))",
              "pad(f32[1, 2, 3], (2, 1), mode='reflect')", "pad(f32[1, 2, 3, 4], (1, 2, 2, 1), mode='reflect')",
              "pad(f32[1, 2, 3], (4, 1), mode='replicate')", "pad(f32[1, 2, 3, 3], (3, 1, 1, 0), mode='circular')",
              "pad(f32[2, 3, 3, 3], (1, 1, 1, 1, 1, 1), mode='replicate')", "pad(f32[1, 2, 4], (2, -1), mode='reflect')",
              "pad(f32[], ())", "pad(f32[0, 3], (1, 1, 1, 1))"],
-    rejects={"pad(f32[2, 3], (1, 1, 1, 1, 1, 1))": "Padding length should be less than or equal to two times the input dimension but"
+    rejects={"pad(f32[2, 3], (1, 1, 1, 1, 1, 1))": "Padding length should be less than or equal to two times the"
+             " input dimension but"
              " got padding length 6 and input of dimension 2",
-             "pad(f32[2, 3], (1,))": "Padding length must be divisible by 2", "pad(f32[2, 3], (-2, -2))": "narrow(): length must be non-negative.",
-             "pad(f32[1, 2, 3], (3, 3), mode='reflect')": "Argument #4: Padding size should be less than the corresponding input"
+             "pad(f32[2, 3], (1,))": "Padding length must be divisible by 2",
+             "pad(f32[2, 3], (-2, -2))": "narrow(): length must be non-negative.",
+             "pad(f32[1, 2, 3], (3, 3), mode='reflect')": "Argument #4: Padding size should be less than the"
+             " corresponding input"
              " dimension, but got: padding (3, 3) at dimension 2 of input [1, 2, 3]",
              "pad(f32[1, 2, 3, 3], (1, 1), mode='reflect')": "Padding size 2 is not supported for 4D input tensor.",
              "pad(f32[1, 2, 3], (4, 1), mode='circular')": "Padding value causes wrapping around more than once.",
@@ -115,7 +125,8 @@ _pad = pad  # the derivative's parameter of that name hides the operator
 
 
 @op(shape=lambda size: tuple(size), dtype=promote.same("grad"),
-    accepts=["pad_input(f32[1, 2, 6], (1, 2, 3), (2, 1), 'reflect')", "pad_input(f32[1, 2, 4, 7], (1, 2, 3, 3), (3, 1, 1, 0), 'circular')"])  # fmt: skip
+    accepts=["pad_input(f32[1, 2, 6], (1, 2, 3), (2, 1), 'reflect')",
+             "pad_input(f32[1, 2, 4, 7], (1, 2, 3, 3), (3, 1, 1, 0), 'circular')"])  # fmt: skip
 def pad_input(xp, grad: Tensor, size: Ints, pad: Ints, mode: Str):
     """The gradient a border of copies passes to what it copied."""
     for axis, (lo, hi) in enumerate(_pairs(pad, grad.ndim)):

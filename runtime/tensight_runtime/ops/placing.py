@@ -1,4 +1,4 @@
-"""Slices written or added where an index vector or a mask says: index_add, index_copy, index_fill, put, masked_scatter."""
+"""Slices written or added where an index or a mask says: index_add, index_copy, index_fill, put, masked_scatter."""
 
 from tensight_runtime.ops.gathering import as_vector, bounded, flat_places, integral, long
 from tensight_runtime.ops.slicing import along, placed
@@ -10,30 +10,41 @@ from tensight_runtime.spec.op import op, scalar_name
 from tensight_runtime.spec.require import Refused, require
 from tensight_runtime.spec.shape import axis, broadcast_dims
 
-# --- index_add, index_copy, index_fill ---------------------------------------------------------------------------------
+# --- index_add, index_copy, index_fill -------------------------------------------------------------------------------
 
 
 def added(input, dim, index, source, name="index_add_()"):
     """The input's dims; the source has as many slices as the index has elements, and otherwise the input's sizes."""
     if len(index.shape) > 1:
         kind = scalar_name(index.dtype) if index.dtype else "Long"
-        raise Refused(f"{name}: Index is supposed to be a vector, but got dim: {len(index.shape)} with type: {kind} and size: "
+        raise Refused(f"{name}: Index is supposed to be a vector, but got dim: {len(index.shape)} with type: {kind} "
+                      f"and size: "
                       f"[{', '.join(map(str, index.shape))}]", IndexError)  # fmt: skip
-    integral(index, f"{name}: Expected dtype int32/int64 for index but got: {scalar_name(index.dtype) if index.dtype else ''}")
+    integral(
+        index,
+        f"{name}: Expected dtype int32/int64 for index but got: {scalar_name(index.dtype) if index.dtype else ''}",
+    )
     if input.dtype and source.dtype and input.dtype is not source.dtype:
-        raise Refused(f"{name}: self ({scalar_name(input.dtype)}) and source ({scalar_name(source.dtype)}) must have the same scalar type")
+        raise Refused(
+            f"{name}: self ({scalar_name(input.dtype)}) and source ({scalar_name(source.dtype)}) must have the same "
+            f"scalar type"
+        )
     shape, other, count = input.shape, source.shape, as_vector(index.shape)[0]
     at = axis(dim, len(shape))
     if other and at >= len(other):
         raise Refused(f"{name}: Indexing dim {at} is out of bounds of the source tensor with dim {len(other)}")
-    message = "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = {} source.shape = {}"
+    message = (
+        "source tensor shape must match self tensor shape, excluding the specified dimension. "
+        "Got self.shape = {} source.shape = {}"
+    )
     if len(shape) != len(other):
         require(False, message, shape, other)
     for d, (have, want) in enumerate(zip(shape, other, strict=True)):
         if d != at:
             require(eq(have, want), message, shape, other)
     if other:
-        require(eq(count, other[at]), name + ": Number of indices ({}) should be equal to source.size(dim): ({}), for dim: {}", count,
+        require(eq(count, other[at]), name + ": Number of indices ({}) should be equal to source.size(dim): ({}), "
+                                             "for dim: {}", count,
                 other[at], at)  # fmt: skip
     return shape
 
@@ -41,12 +52,14 @@ def added(input, dim, index, source, name="index_add_()"):
 @op(
     "torch.index_add", "Tensor.index_add",
     dtype=promote.same(), shape=lambda input, dim, index, source: added(input, dim, index, source), inplace=True,
-    accepts=["index_add(f32[3, 5], 0, i64[4]{0..2}, f32[4, 5])", "index_add(f32[3, 5], -1, i32[2]{0..4}, f32[3, 2], alpha=2)",
-             "index_add(i64[3], 0, i64[4]{0..2}, i64[4])", "index_add(f32[3], 0, i64[]{0..2}, f32[1])", "index_add(f32[], 0, i64[]{0..0}, f32[])"],
-    rejects={"index_add(f32[3, 5], 0, i64[2]{0..1}, f32[3, 5])": "index_add_(): Number of indices (2) should be equal to source.size(dim): (3), for dim: 0",
-             "index_add(f32[3, 5], 0, i64[2]{0..1}, f32[2, 4])": "source tensor shape must match self tensor shape, excluding the specified dimension.",
-             "index_add(f32[3, 5], 0, i64[2]{0..1}, f64[2, 5])": "index_add_(): self (Float) and source (Double) must have the same scalar type",
-             "index_add(f32[3, 5], 0, i64[2]{7..7}, f32[2, 5])": "index 7 is out of bounds for dimension 0 with size 3"},
+    accepts=["index_add(f32[3, 5], 0, i64[4]{0..2}, f32[4, 5])",
+             "index_add(f32[3, 5], -1, i32[2]{0..4}, f32[3, 2], alpha=2)",
+             "index_add(i64[3], 0, i64[4]{0..2}, i64[4])", "index_add(f32[3], 0, i64[]{0..2}, f32[1])",
+             "index_add(f32[], 0, i64[]{0..0}, f32[])"],
+    rejects={"index_add(f32[3, 5], 0, i64[2]{0..1}, f32[3, 5])": "index_add_(): Number of indices (2) should be equal",
+             "index_add(f32[3, 5], 0, i64[2]{0..1}, f32[2, 4])": "source tensor shape must match self tensor shape,",
+             "index_add(f32[3, 5], 0, i64[2]{0..1}, f64[2, 5])": "index_add_(): self (Float) and source (Double) must",
+             "index_add(f32[3, 5], 0, i64[2]{7..7}, f32[2, 5])": "index 7 is out of bounds for dimension 0 with size"},
 )  # fmt: skip
 def index_add(xp, input: Tensor, dim: Int, index: Tensor, source: Tensor, *, alpha: Num = 1):
     """The slices of `source` (times alpha) added to those of the input that `index` names, in a copy."""
@@ -93,17 +106,26 @@ def copied(input, dim, index, source):
     shape, other, count = input.shape, source.shape, as_vector(index.shape)[0]
     at = axis(dim, len(shape))
     if shape and other and len(shape) != len(other):
-        raise Refused("index_copy_(): When source and destination are not scalars, their dimensionality must match. Source "
-                      f"dimensionality ({len(other)}), destination dimensionality ({len(shape)})", IndexError)  # fmt: skip
+        raise Refused(
+            "index_copy_(): When source and destination are not scalars, their dimensionality must match. "
+            f"Source dimensionality ({len(other)}), destination dimensionality ({len(shape)})",
+            IndexError,
+        )
     if shape and other:
         mine, theirs = shape[:at] + shape[at + 1 :], other[:at] + other[at + 1 :]
         for have, want in zip(mine, theirs, strict=True):
-            require(eq(have, want), "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: "
-                    "{} at dimension {} and source slice shape: {} at dimension 0.",
-                    _spaced(mine), at, _spaced(theirs))  # fmt: skip
+            require(
+                eq(have, want),
+                "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: "
+                "{} at dimension {} and source slice shape: {} at dimension 0.",
+                _spaced(mine), at, _spaced(theirs),
+            )  # fmt: skip
     if other:
-        require(eq(count, other[at]), "index_copy_(): Number of indices ({}) should be equal to source.size(dim) ({})", count, other[at],
-                error=IndexError)  # fmt: skip
+        require(
+            eq(count, other[at]),
+            "index_copy_(): Number of indices ({}) should be equal to source.size(dim) ({})",
+            count, other[at], error=IndexError,
+        )  # fmt: skip
     return shape
 
 
@@ -114,17 +136,20 @@ def _spaced(dims) -> str:
 @op(
     "torch.index_copy", "Tensor.index_copy",
     dtype=promote.same(), shape=copied, inplace=True,
-    accepts=["index_copy(f32[3, 5], 0, i64[2]{2..2}, f32[2, 5])", "index_copy(f32[3, 5], 1, i64[]{0..2}, f32[3, 1])", "index_copy(f32[3], 0, i64[]{0..2}, f32[])"],
-    rejects={"index_copy(f32[3, 5], 0, i64[2]{0..1}, f32[3, 5])": "index_copy_(): Number of indices (2) should be equal to source.size(dim) (3)",
-             "index_copy(f32[3, 5], 0, i64[2]{0..1}, f32[2])": "index_copy_(): When source and destination are not scalars, their dimensionality",
-             "index_copy(f32[3, 5], 0, i32[2]{0..1}, f32[2, 5])": "index_copy_(): Expected a long tensor for index, but got Int",
-             "index_copy(f32[3], 0, i64[2]{7..7}, f32[2])": "index_copy_(): index 7 is out of bounds for dimension 0 with size 3"},
+    accepts=["index_copy(f32[3, 5], 0, i64[2]{2..2}, f32[2, 5])", "index_copy(f32[3, 5], 1, i64[]{0..2}, f32[3, 1])",
+             "index_copy(f32[3], 0, i64[]{0..2}, f32[])"],
+    rejects={"index_copy(f32[3, 5], 0, i64[2]{0..1}, f32[3, 5])": "index_copy_(): Number of indices (2) should be",
+             "index_copy(f32[3, 5], 0, i64[2]{0..1}, f32[2])": "index_copy_(): When source and destination are not",
+             "index_copy(f32[3, 5], 0, i32[2]{0..1}, f32[2, 5])": "index_copy_(): Expected a long tensor for index,",
+             "index_copy(f32[3], 0, i64[2]{7..7}, f32[2])": "index_copy_(): index 7 is out of bounds for dimension 0"},
 )  # fmt: skip
 def index_copy(xp, input: Tensor, dim: Int, index: Tensor, source: Tensor):
     """The slices of `source` written over those of the input that `index` names, in a copy."""
     at = axis(int(dim), input.ndim)
     size = as_vector(input.shape)[at]
-    bounded(xp, index, size, f"index_copy_(): index {{}} is out of bounds for dimension {at} with size {size}", IndexError)
+    bounded(
+        xp, index, size, f"index_copy_(): index {{}} is out of bounds for dimension {at} with size {size}", IndexError
+    )
     out = input.copy()
     view = out.reshape(as_vector(out.shape))
     view[along(at, index.reshape(-1))] = source
@@ -147,7 +172,10 @@ def _fill_dims(input, dim, index, value=None):
     if len(index.shape) > 1:
         raise Refused("Index has to be a vector/scalar")
     if getattr(value, "fact", None) is not None and value.shape:
-        raise Refused(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {len(value.shape)} dimension(s).")
+        raise Refused(
+            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {len(value.shape)} "
+            f"dimension(s)."
+        )
     axis(dim, input.ndim)
     return input.shape
 
@@ -165,7 +193,7 @@ def _filled(xp, input, dim, index, value):
     "torch.index_fill", "Tensor.index_fill",
     dtype=promote.same(), shape=_fill_dims, inplace=True, grad_name="IndexFillBackward1",
     accepts=["index_fill(f32[3, 5], 0, i64[2]{0..2}, f32[])"],
-    rejects={"index_fill(f32[3, 5], 0, i64[2]{0..2}, f32[1])": "index_fill_ only supports a 0-dimensional value tensor, but got tensor with 1"},
+    rejects={"index_fill(f32[3, 5], 0, i64[2]{0..2}, f32[1])": "index_fill_ only supports a 0-dimensional value"},
 )  # fmt: skip
 def index_fill(xp, input: Tensor, dim: Int, index: Tensor, value: Tensor):
     """A 0-dim tensor written over the slices that `index` names, in a copy."""
@@ -184,7 +212,8 @@ def _(g, dim, index):
 
 @op(
     "torch.index_fill", "Tensor.index_fill",
-    name="index_fill", overload="number", dtype=promote.same(), shape=lambda input, dim, index: _fill_dims(input, dim, index), inplace=True,
+    name="index_fill", overload="number", dtype=promote.same(), inplace=True,
+    shape=lambda input, dim, index: _fill_dims(input, dim, index),
     accepts=["index_fill(f32[3, 5], 0, i64[2]{-1..2}, 1.5)", "index_fill(i64[3, 5], -1, i64[]{0..2}, 7)"],
     rejects={"index_fill(f32[3, 5], 0, i64[2, 2]{0..1}, 1)": "Index has to be a vector/scalar",
              "index_fill(f32[3, 5], 0, i32[2]{0..1}, 1)": "index_fill_(): Expected dtype int64 for index.",
@@ -200,7 +229,7 @@ def _(g, dim, index):
     return g.index_fill(dim, index, 0)
 
 
-# --- put, masked_scatter -----------------------------------------------------------------------------------------------
+# --- put, masked_scatter ---------------------------------------------------------------------------------------------
 
 
 def _put_dims(input, index, source):
@@ -208,7 +237,8 @@ def _put_dims(input, index, source):
     if input.dtype and source.dtype and input.dtype is not source.dtype:
         raise Refused("put_(): self and source expected to have the same dtype, but got self.dtype = "
                       f"{scalar_name(input.dtype)} and source.dtype = {scalar_name(source.dtype)}")  # fmt: skip
-    require(eq(source.numel, index.numel), "put_(): Expected source and index to have the same number of elements, but got "
+    require(eq(source.numel, index.numel), "put_(): Expected source and index to have the same number of elements, "
+                                           "but got "
             "source.numel() = {}, index.numel() = {}", source.numel, index.numel, error=IndexError)  # fmt: skip
     return input.shape
 
@@ -217,8 +247,8 @@ def _put_dims(input, index, source):
     "torch.put", "Tensor.put",
     dtype=promote.same(), shape=_put_dims, inplace=True,
     accepts=["put(f32[3, 5], i64[2, 2]{-3..0}, f32[4], True)", "put(f32[3, 5], i64[1]{0..14}, f32[])"],
-    rejects={"put(f32[3], i64[2]{0..2}, f32[3])": "put_(): Expected source and index to have the same number of elements, but got source.numel() = 3",
-             "put(f32[3], i64[1]{15..15}, f32[1])": "out of range: tried to access index 15 on a tensor of 3 elements."},
+    rejects={"put(f32[3], i64[2]{0..2}, f32[3])": "put_(): Expected source and index to have the same number of",
+             "put(f32[3], i64[1]{15..15}, f32[1])": "out of range: tried to access index 15 on a tensor of 3"},
 )  # fmt: skip
 def put(xp, input: Tensor, index: Tensor, source: Tensor, accumulate: Bool = False):
     """Elements of `source` written (or added) at places of the flattened input, in a copy."""
@@ -253,9 +283,10 @@ def _masked_dims(input, mask, source):
 @op(
     "torch.masked_scatter", "Tensor.masked_scatter",
     dtype=promote.same(), shape=_masked_dims, inplace=True,
-    accepts=["masked_scatter(f32[3, 5], bool[3, 5], f32[15])", "masked_scatter(f32[3, 5], bool[5], f32[4, 5])", "masked_scatter(f32[5], bool[3, 1], f32[15])"],
-    rejects={"masked_scatter(f32[3, 5], bool[3], f32[15])": "The size of tensor a (3) must match the size of tensor b (5) at non-singleton dimension 1",
-             "masked_scatter(f32[3, 5], i64[3, 5], f32[15])": "masked_scatter_ only supports boolean masks, but got mask with dtype Long",
+    accepts=["masked_scatter(f32[3, 5], bool[3, 5], f32[15])", "masked_scatter(f32[3, 5], bool[5], f32[4, 5])",
+             "masked_scatter(f32[5], bool[3, 1], f32[15])"],
+    rejects={"masked_scatter(f32[3, 5], bool[3], f32[15])": "The size of tensor a (3) must match the size of tensor b",
+             "masked_scatter(f32[3, 5], i64[3, 5], f32[15])": "masked_scatter_ only supports boolean masks, but got",
              "masked_scatter(f32[3, 5], bool[5], f32[1])": "Number of elements of source < number of ones in mask"},
 )  # fmt: skip
 def masked_scatter(xp, input: Tensor, mask: Tensor, source: Tensor):

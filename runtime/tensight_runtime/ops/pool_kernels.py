@@ -1,4 +1,6 @@
-"""Kernels of pools: every window is met element by element, as strided slices of the whole input.  No operators here."""
+"""Kernels of pools: every window is met element by element, as strided slices of the input.  No operators here."""
+
+from math import prod
 
 from tensight_runtime.ops.conv_kernels import at_a_time
 from tensight_runtime.ops.windows import padded, pooled_size, spread, taps
@@ -26,7 +28,9 @@ class Pool:
     def pads(self):
         return tuple(
             (p, max((c - 1) * s + d * (k - 1) + 1 - p - size, 0))
-            for size, c, k, s, p, d in zip(self.spatial, self.count, self.kernel, self.stride, self.padding, self.dilation)
+            for size, c, k, s, p, d in zip(
+                self.spatial, self.count, self.kernel, self.stride, self.padding, self.dilation, strict=True
+            )
         )
 
     def taps(self):
@@ -41,11 +45,11 @@ def lowest(xp, dtype):
 
 
 def in_parts(xp, pool, work, results, *arrays):
-    """Call `work(parts of arrays..., parts of results...)` for a few planes at a time, so that they stay in the cache."""
+    """Call `work(parts of arrays..., parts of results...)` for a few planes at a time: they stay in the cache."""
     n = len(pool.spatial)
     flat = [a.reshape(-1, *a.shape[a.ndim - n :]) for a in (*arrays, *results)]
     planes = flat[0].shape[0]
-    some = at_a_time(xp, _product(flat[0].shape[1:]) * flat[0].itemsize, planes, 1 << 19)
+    some = at_a_time(xp, prod(flat[0].shape[1:]) * flat[0].itemsize, planes, 1 << 19)
     for start in range(0, planes, some):
         work(*[a[start : start + some] for a in flat])
 
@@ -75,9 +79,9 @@ def max_pool(xp, x, pool: Pool):
 
 
 def max_pool_indices(xp, x, pool: Pool):
-    """The greatest of each window and where it is, as a flat index into the unpadded spatial dims; the first of equals."""
+    """The greatest of each window and its flat index in the unpadded spatial dims; the first of equals."""
     filled = pool.padded(xp, x, lowest(xp, x.dtype))
-    places = xp.arange(_product(pool.spatial), dtype="int64").reshape(pool.spatial)
+    places = xp.arange(prod(pool.spatial), dtype="int64").reshape(pool.spatial)
     places = padded(xp, places, pool.pads, -1)
     y = at = None
     for _, where in pool.taps():
@@ -154,7 +158,8 @@ def spread_windows(xp, g, pool: Pool):
 def window_sizes(xp, pool: Pool, count_include_pad: bool, dtype):
     """By how much each window of an average divides: its elements inside the input, or inside the padded input."""
     result = None
-    for axis, (size, k, s, p, count) in enumerate(zip(pool.spatial, pool.kernel, pool.stride, pool.padding, pool.count)):
+    each = zip(pool.spatial, pool.kernel, pool.stride, pool.padding, pool.count, strict=True)
+    for axis, (size, k, s, p, count) in enumerate(each):
         widths = []
         for i in range(count):
             start = i * s - p
@@ -174,12 +179,6 @@ def divisor(xp, pool: Pool, count_include_pad: bool, divisor_override, dtype):
         for c, s, k, size, p in zip(pool.count, pool.stride, pool.kernel, pool.spatial, pool.padding, strict=True)
     )
     if full and (count_include_pad or not any(pool.padding)):
-        return _product(pool.kernel)
+        return prod(pool.kernel)
     return window_sizes(xp, pool, count_include_pad, dtype)
 
-
-def _product(numbers) -> int:
-    result = 1
-    for number in numbers:
-        result *= number
-    return result

@@ -1,4 +1,6 @@
-"""Pools over windows: max_pool, avg_pool, lp_pool, and max_unpool.  Source: the pages of torch.nn.MaxPool2d and AvgPool2d."""
+"""Pools over windows: max_pool and avg_pool.  Source: the pages of torch.nn.MaxPool2d and torch.nn.AvgPool2d."""
+
+from math import prod
 
 from tensight_runtime.ops.pool_kernels import (
     Pool,
@@ -11,7 +13,7 @@ from tensight_runtime.ops.pool_kernels import (
 )
 from tensight_runtime.ops.windows import known_flag, listed, pooled_size, spread
 from tensight_runtime.spec import promote
-from tensight_runtime.spec.cond import eq, ge, gt, le, ne
+from tensight_runtime.spec.cond import ge, gt, le, ne
 from tensight_runtime.spec.dtype import int64
 from tensight_runtime.spec.kind import Bool, Ints, Kind, OptInt, OptInts, Size, Tensor
 from tensight_runtime.spec.op import Op, op, scalar_name
@@ -29,7 +31,9 @@ def pooled_dims(shape, n: int, name: str, kernel_size, stride, padding, dilation
     count = "two ints" if n == 2 else "three ints"
     kernel = spread(kernel_size, n, what=f"{name}: kernel_size must either be a single int, or a tuple of {count}")
     stride = () if stride is None else stride
-    stride = kernel if stride in ((), []) else spread(stride, n, what=f"{name}: stride must either be omitted, a single int, or a tuple of {count}")
+    stride = kernel if stride in ((), []) else spread(stride, n,
+                                                      what=f"{name}: stride must either be omitted, a single int, or"
+                                        f" a tuple of {count}")
     padding = spread(padding, n, what=f"{name}: padding must either be a single int, or a tuple of {count}")
     dilation = spread(dilation, n, what=f"{name}: dilation must be either a single int, or a tuple of {count}")
     spatial = shape[len(shape) - n :]
@@ -63,7 +67,10 @@ def _max_pool_rank(shape, n: int) -> None:
     elif len(shape) not in (n + 1, n + 2):
         raise Refused(f"non-empty {n + 1}D or {n + 2}D (batch mode) tensor expected for input")
     for size in shape[-n - 1 :]:
-        message = f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:{{}}"
+        message = (
+            f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, but "
+            f"got:{{}}"
+        )
         require(ne(size, 0), message, shape)
 
 
@@ -77,12 +84,15 @@ def max_pool_dims(n: int):
                 raise Refused(f"\"{name}\" not implemented for '{scalar_name(input.dtype)}'", NotImplementedError)
             return pooled_dims(input.shape, n, name, kernel_size, stride, padding, dilation, ceil_mode)
         (k,), (p,), (d,) = (spread(v, 1, what=f"{name}() {w} must be an int, or a single element tuple")
-                            for v, w in ((kernel_size, "kernel_size"), (padding, "padding"), (dilation, "dilation")))  # fmt: skip
+                            for v, w in ((kernel_size, "kernel_size"), (padding, "padding"), (dilation,
+                                "dilation")))  # fmt: skip
         (s,) = (k,) if stride is None or stride in ((), []) else spread(stride, 1)
         require(gt(k, 0), "max_pool1d() kernel_size must be greater than zero, but got {}", k)
         require(gt(s, 0), "max_pool1d() stride must be greater than zero, but got {}", s)
         require(ge(p, 0), "max_pool1d() padding must be non-negative, but got {}", p)
-        require(le(p, k // 2), "max_pool1d() padding should be at most half of kernel size, but got padding={} and kernel_size={}", p, k)
+        require(le(p, k // 2),
+                "max_pool1d() padding should be at most half of kernel size, but got padding={} and kernel_size={}", p,
+                k)
         require(gt(d, 0), "max_pool1d() dilation must be greater than zero, but got {}", d)
         out = pooled_size(input.shape[-1], k, s, p, d, known_flag(ceil_mode))
         require(gt(out, 0), "max_pool1d() Invalid computed output size: {}", out)
@@ -105,7 +115,8 @@ def maximum_pool(n: int, x: Kind, accepts, rejects) -> tuple[Op, Op]:
         """The greatest element of each window; stride is kernel_size unless given."""
         return max_pool(xp, input, _pool(input, n, kernel_size, stride, padding, dilation, ceil_mode))
 
-    pool = op(f"torch.nn.functional.{name}", f"torch.{name}", name=name, shape=dims, dtype=promote.same(), accepts=accepts,
+    pool = op(f"torch.nn.functional.{name}", f"torch.{name}", name=name, shape=dims, dtype=promote.same(),
+              accepts=accepts,
               rejects=rejects, grad_name=grad)(kernel)  # fmt: skip
 
     def with_indices(xp, input: x, kernel_size: Ints, stride: OptInts = None, padding: Ints = 0, dilation: Ints = 1,
@@ -116,7 +127,8 @@ def maximum_pool(n: int, x: Kind, accepts, rejects) -> tuple[Op, Op]:
     samples = [call[:-1] + ", return_indices=True)" for call in accepts]
     names = (f"torch.nn.functional.{name}", f"torch.nn.functional.{name}_with_indices")
     names += ("torch.max_pool1d_with_indices",) if n == 1 else ()
-    indexed = op(*names, name=name, overload="with_indices", shape=dims, dtype=lambda input: (input.dtype, int64), accepts=samples,
+    indexed = op(*names, name=name, overload="with_indices", shape=dims, dtype=lambda input: (input.dtype, int64),
+                 accepts=samples,
                  outs=("output", "indices"), returns="tuple", grad_name=grad)(with_indices)  # fmt: skip
 
     @pool.vjp("input")
@@ -134,21 +146,26 @@ max_pool1d, max_pool1d_indices = maximum_pool(
     1, Tensor("N C L", "C L"),
     accepts=["max_pool1d(f32[2, 3, 8], 2)", "max_pool1d(f32[3, 8], 3, stride=2, padding=1, ceil_mode=True)"],
     rejects={"max_pool1d(f32[1, 1, 1], 2)": "max_pool1d() Invalid computed output size: 0",
-             "max_pool1d(f32[1], 2)": "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size"},
+             "max_pool1d(f32[1], 2)": "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim"
+             " batch size"},
 )  # fmt: skip
 max_pool2d, max_pool2d_indices = maximum_pool(
     2, Tensor("N C H W", "C H W"),
     accepts=["max_pool2d(f32[2, 3, 8, 7], 2)", "max_pool2d(f32[3, 7, 7], 3, stride=2, padding=1)",
-             "max_pool2d(f32[1, 2, 7, 7], (2, 3), (2, 1), ceil_mode=True)", "max_pool2d(f32[0, 1, 8, 8], 2, dilation=2)"],
-    rejects={"max_pool2d(f32[1, 1, 1, 1], 2)": "Given input size: (1x1x1). Calculated output size: (1x0x0). Output size is too small",
+             "max_pool2d(f32[1, 2, 7, 7], (2, 3), (2, 1), ceil_mode=True)",
+             "max_pool2d(f32[0, 1, 8, 8], 2, dilation=2)"],
+    rejects={"max_pool2d(f32[1, 1, 1, 1], 2)": "Given input size: (1x1x1). Calculated output size: (1x0x0). Output"
+             " size is too small",
              "max_pool2d(f32[8, 8], 2)": "non-empty 3D or 4D (batch mode) tensor expected for input",
-             "max_pool2d(f32[1, 1, 8, 8], 2, padding=2)": "pad should be at most half of effective kernel size, but got pad=2,"
+             "max_pool2d(f32[1, 1, 8, 8], 2, padding=2)": "pad should be at most half of effective kernel size, but"
+             " got pad=2,"
              " kernel_size=2 and dilation=1"},
 )  # fmt: skip
 max_pool3d, max_pool3d_indices = maximum_pool(
     3, Tensor("N C D H W", "C D H W"),
     accepts=["max_pool3d(f32[1, 2, 4, 4, 4], 2)", "max_pool3d(f32[2, 5, 4, 4], 3, stride=2, padding=1)"],
-    rejects={"max_pool3d(f32[1, 1, 1, 1, 1], 2)": "Given input size: (1x1x1x1). Calculated output size: (1x0x0x0). Output size is"},
+    rejects={"max_pool3d(f32[1, 1, 1, 1, 1], 2)": "Given input size: (1x1x1x1). Calculated output size: (1x0x0x0)."
+             " Output size is"},
 )  # fmt: skip
 
 
@@ -167,7 +184,7 @@ def _(g, input, kernel_size, stride, padding, dilation, ceil_mode, n):
     return picked(g, places, n)
 
 
-# --- moving values by flat indices -------------------------------------------------------------------------------------
+# --- moving values by flat indices ------------------------------------------------------------------------------------
 
 
 @op(shape=lambda input, indices, size: input.shape[: len(input.shape) - len(size)] + tuple(size), dtype=promote.same(),
@@ -176,8 +193,8 @@ def unpooled(xp, input: Tensor, indices: Tensor, size: Size, add: Bool = True):
     """Adds each element to (or puts it in) the place its flat index names in a zero tensor (..., *size)."""
     n = len(size)
     lead = input.shape[: input.ndim - n]
-    area, rows = _area(size), _area(lead)
-    flat = indices.reshape(rows, _area(indices.shape[indices.ndim - n :])) + xp.arange(rows)[:, None] * area
+    area, rows = prod(size), prod(lead)
+    flat = indices.reshape(rows, prod(indices.shape[indices.ndim - n :])) + xp.arange(rows)[:, None] * area
     total = xp.zeros(rows * area, dtype=input.dtype)
     if not add:
         total[flat.ravel()] = input.ravel()
@@ -198,8 +215,8 @@ def _(g, indices, size):
 def picked(xp, input: Tensor, indices: Tensor, n: OptInt):
     """The elements that flat indices into the last n dims name."""
     lead = input.shape[: input.ndim - n]
-    rows, area = _area(lead), _area(input.shape[input.ndim - n :])
-    flat = indices.reshape(rows, _area(indices.shape[indices.ndim - n :]))
+    rows, area = prod(lead), prod(input.shape[input.ndim - n :])
+    flat = indices.reshape(rows, prod(indices.shape[indices.ndim - n :]))
     return xp.take_along_axis(input.reshape(rows, area), flat, axis=1).reshape(indices.shape)
 
 
@@ -208,14 +225,7 @@ def _(g, indices, n, input_shape):
     return unpooled(g, indices, tuple(input_shape[len(input_shape) - n :]))
 
 
-def _area(sizes) -> int:
-    result = 1
-    for size in sizes:
-        result *= size
-    return result
-
-
-# --- averages ----------------------------------------------------------------------------------------------------------
+# --- averages ---------------------------------------------------------------------------------------------------------
 
 
 def avg_pool_dims(n: int):
@@ -225,7 +235,8 @@ def avg_pool_dims(n: int):
         shape = input.shape
         if n == 1 and len(shape) not in (2, 3):
             raise Refused(
-                f"Expected 2 to 3 dimensions, but got {len(shape)}-dimensional tensor for argument #1 'self' (while checking "
+                f"Expected 2 to 3 dimensions, but got {len(shape)}-dimensional tensor for argument #1 'self' (while"
+                f" checking "
                 "arguments for avg_pool1d)"
             )
         if n == 2 and len(shape) not in (3, 4):
@@ -243,10 +254,9 @@ def avg_pool_dims(n: int):
                 kernels = " ".join(f"k{a}: {s}" for a, s in zip("THW", spread(kernel_size, 3), strict=True))
                 require(ge(size + 2 * p, k), f"input image ({sizes}) smaller than kernel size ({kernels})")
         if n == 1:  # torch pools (C, 1, L)
-            words = shape[-2], shape[-1]
             out = pooled_dims((*shape[:-1], 1, shape[-1]), 2, name, (1, *spread(kernel_size, 1)),
-                              (1, *spread(stride, 1)) if stride not in (None, (), []) else None, (0, *spread(padding, 1)), 1, ceil_mode)  # fmt: skip
-            del words
+                              (1, *spread(stride, 1)) if stride not in (None, (), []) else None,
+                              (0, *spread(padding, 1)), 1, ceil_mode)  # fmt: skip
             return (*out[:-2], out[-1])
         return pooled_dims(shape, n, name, kernel_size, stride, padding, 1, ceil_mode)
 
@@ -263,62 +273,67 @@ def average(xp, input, n, kernel_size, stride, padding, ceil_mode, count_include
     return total
 
 
+def avg_pool1d_dims(input, kernel_size, stride, padding, ceil_mode):
+    return avg_pool_dims(1)(input, kernel_size, stride, padding, ceil_mode)
+
+
+@op("torch.nn.functional.avg_pool1d", "torch.avg_pool1d", shape=avg_pool1d_dims, dtype=promote.same(),
+    grad_name="SqueezeBackward1",
+    accepts=["avg_pool1d(f32[2, 3, 8], 2)",
+             "avg_pool1d(f32[3, 8], 3, stride=2, padding=1, ceil_mode=True, count_include_pad=False)"],
+    rejects={"avg_pool1d(f32[1, 1, 1], 2)": "Given input size: (1x1x1). Calculated output size: (1x1x0). Output size"
+             " is too small",
+             "avg_pool1d(f32[8], 2)": "Expected 2 to 3 dimensions, but got 1-dimensional tensor for argument #1"
+             " 'self'"})  # fmt: skip
+def avg_pool1d(xp, input: Tensor("N C L", "C L"), kernel_size: Ints, stride: OptInts = None, padding: Ints = 0,
+               ceil_mode: Bool = False, count_include_pad: Bool = True):  # fmt: skip
+    """The mean of each window; zeros of the padding count unless count_include_pad is False."""
+    return average(xp, input, 1, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+@avg_pool1d.vjp("input")
+def _(g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad):
+    return avg_pool_input(g, input_shape[-1:], kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
 def average_pool(n: int, x: Kind, accepts, rejects) -> Op:
-    """torch.nn.functional.avg_pool{n}d."""
+    """torch.nn.functional.avg_pool{n}d with n of 2 or 3."""
 
-    def without_divisor(xp, input: x, kernel_size: Ints, stride: OptInts = None, padding: Ints = 0, ceil_mode: Bool = False,
-                        count_include_pad: Bool = True):  # fmt: skip
-        """The mean of each window; zeros of the padding count unless count_include_pad is False."""
-        return average(xp, input, n, kernel_size, stride, padding, ceil_mode, count_include_pad)
-
-    def with_divisor(xp, input: x, kernel_size: Ints, stride: OptInts = None, padding: Ints = 0, ceil_mode: Bool = False,
-                     count_include_pad: Bool = True, divisor_override: OptInt = None):  # fmt: skip
+    def kernel(xp, input: x, kernel_size: Ints, stride: OptInts = None, padding: Ints = 0, ceil_mode: Bool = False,
+               count_include_pad: Bool = True, divisor_override: OptInt = None):  # fmt: skip
         """The mean of each window; zeros of the padding count unless count_include_pad is False."""
         return average(xp, input, n, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
-    dims = avg_pool_dims(n)
-    shape = (lambda input, kernel_size, stride, padding, ceil_mode: dims(input, kernel_size, stride, padding, ceil_mode)) if n == 1 else dims
-    names = (f"torch.nn.functional.avg_pool{n}d",) + (("torch.avg_pool1d",) if n == 1 else ())
-    pool = op(*names, name=f"avg_pool{n}d", shape=shape, dtype=promote.same(), accepts=accepts, rejects=rejects,
-              grad_name="SqueezeBackward1" if n == 1 else f"AvgPool{n}DBackward0")(without_divisor if n == 1 else with_divisor)  # fmt: skip
+    pool = op(f"torch.nn.functional.avg_pool{n}d", name=f"avg_pool{n}d", shape=avg_pool_dims(n), dtype=promote.same(),
+              accepts=accepts, rejects=rejects, grad_name=f"AvgPool{n}DBackward0")(kernel)  # fmt: skip
 
-    if n == 1:
-
-        @pool.vjp("input")
-        def _(g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad):
-            return avg_pool_input(g, input_shape[-1:], kernel_size, stride, padding, ceil_mode, count_include_pad, None)
-
-    else:
-
-        @pool.vjp("input")
-        def _(g, input, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
-            spatial = input_shape[len(input_shape) - n :]
-            return avg_pool_input(g, spatial, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    @pool.vjp("input")
+    def _(g, input, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
+        size = input_shape[len(input_shape) - n :]
+        return avg_pool_input(g, size, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
     return pool
 
 
-avg_pool1d = average_pool(
-    1, Tensor("N C L", "C L"),
-    accepts=["avg_pool1d(f32[2, 3, 8], 2)", "avg_pool1d(f32[3, 8], 3, stride=2, padding=1, ceil_mode=True, count_include_pad=False)"],
-    rejects={"avg_pool1d(f32[1, 1, 1], 2)": "Given input size: (1x1x1). Calculated output size: (1x1x0). Output size is too small",
-             "avg_pool1d(f32[8], 2)": "Expected 2 to 3 dimensions, but got 1-dimensional tensor for argument #1 'self'"},
-)  # fmt: skip
 avg_pool2d = average_pool(
     2, Tensor("N C H W", "C H W"),
     accepts=["avg_pool2d(f32[2, 3, 8, 7], 2)", "avg_pool2d(f32[3, 7, 7], 3, stride=2, padding=1)",
              "avg_pool2d(f32[1, 2, 7, 6], 3, stride=2, padding=1, ceil_mode=True)",
              "avg_pool2d(f32[1, 2, 7, 6], 3, stride=2, padding=1, ceil_mode=True, count_include_pad=False)",
              "avg_pool2d(f32[1, 2, 7, 7], (2, 3), divisor_override=5)", "avg_pool2d(i64[1, 2, 4, 4], 2)"],
-    rejects={"avg_pool2d(f32[1, 1, 1, 1], 2)": "Given input size: (1x1x1). Calculated output size: (1x0x0). Output size is too small",
-             "avg_pool2d(f32[1, 1, 8, 8], 2, padding=2)": "pad should be at most half of effective kernel size, but got pad=2",
+    rejects={"avg_pool2d(f32[1, 1, 1, 1], 2)": "Given input size: (1x1x1). Calculated output size: (1x0x0). Output"
+             " size is too small",
+             "avg_pool2d(f32[1, 1, 8, 8], 2, padding=2)": "pad should be at most half of effective kernel size, but"
+             " got pad=2",
              "avg_pool2d(f32[1, 1, 8, 8], 2, divisor_override=0)": "divisor must be not zero"},
 )  # fmt: skip
 avg_pool3d = average_pool(
     3, Tensor("N C D H W", "C D H W"),
-    accepts=["avg_pool3d(f32[1, 2, 4, 4, 4], 2)", "avg_pool3d(f32[2, 5, 4, 4], 3, stride=2, padding=1, count_include_pad=False)"],
+    accepts=["avg_pool3d(f32[1, 2, 4, 4, 4], 2)",
+             "avg_pool3d(f32[2, 5, 4, 4], 3, stride=2, padding=1, count_include_pad=False)"],
     rejects={"avg_pool3d(f32[1, 1, 1], 2)": "non-empty 4D or 5D (batch mode) tensor expected for input",
-             "avg_pool3d(f32[1, 1, 1, 1, 1], 2)": "input image (T: 1 H: 1 W: 1) smaller than kernel size (kT: 2 kH: 2 kW: 2)"},
+             "avg_pool3d(f32[1, 1, 1, 1, 1], 2)": "input image (T: 1 H: 1 W: 1) smaller than kernel size (kT: 2 kH: 2"
+             " kW: 2)"},
 )  # fmt: skip
 
 

@@ -1,31 +1,18 @@
 """Recurrent layers and cells as torch names them: lstm, gru, rnn_tanh, rnn_relu, for padded and for packed sequences.
 
-Written in tensor operators; the input's products of all steps are one product.  Gates are in torch's order: i f g o, r z n.
+Written in tensor operators; the input's products of all steps are one product.  Gates are in torch's order: i f g o
+and r z n.
 """
 
 from tensight_runtime.ops.dropout import dropout as drop
-from tensight_runtime.spec import promote
+from tensight_runtime.ops.linalg import agreed
+from tensight_runtime.ops.recurrent_cells import gru_step, lstm_step
 from tensight_runtime.spec.cond import eq, gt
 from tensight_runtime.spec.kind import Bool, Num, OptTensor, Tensor, Tensors, UnknownLike
 from tensight_runtime.spec.op import Op, op
 from tensight_runtime.spec.require import RankUnknown, Refused, require
 
-# --- one step ----------------------------------------------------------------------------------------------------------
-
-
-def lstm_step(gates, state):
-    h, c = state
-    i, f, g, o = gates.chunk(4, 1)
-    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-    return o.sigmoid() * c.tanh(), c
-
-
-def gru_step(from_input, from_hidden, h):
-    r1, z1, n1 = from_input.chunk(3, 1)
-    r2, z2, n2 = from_hidden.chunk(3, 1)
-    z = (z1 + z2).sigmoid()
-    n = (n1 + (r1 + r2).sigmoid() * n2).tanh()
-    return n + z * (h - n)
+# --- one step ---------------------------------------------------------------------------------------------------------
 
 
 def _linear(x, weight, bias):
@@ -34,32 +21,29 @@ def _linear(x, weight, bias):
 
 
 class Cell:
-    """How a kind of layer steps: how many gates its weights hold, and the step from the input's part of the gates."""
+    """How a kind of layer steps.
 
-    def __init__(self, gates: int, states: int, step):
-        self.gates, self.states, self.step = gates, states, step
+    `gates` is how many its weights hold, `states` how many tensors its state has.  `step(part, state, w, b)` takes the
+    input's share of the gates, the state, and the state's weight, turned, and bias; `folds` says that this bias may
+    as well be added to the input's share, once for all steps.
+    """
 
-
-def _lstm_next(part, state, w_hh, b_hh):
-    return lstm_step(part + _linear(state[0], w_hh, b_hh), state)
-
-
-def _gru_next(part, state, w_hh, b_hh):
-    return (gru_step(part, _linear(state[0], w_hh, b_hh), state[0]),)
+    def __init__(self, gates: int, states: int, step, folds: bool = True):
+        self.gates, self.states, self.step, self.folds = gates, states, step, folds
 
 
-def _tanh_next(part, state, w_hh, b_hh):
-    return ((part + _linear(state[0], w_hh, b_hh)).tanh(),)
+def _sum(part, h, w, b):
+    total = part + h @ w
+    return total if b is None else total + b
 
 
-def _relu_next(part, state, w_hh, b_hh):
-    return ((part + _linear(state[0], w_hh, b_hh)).relu(),)
+LSTM = Cell(4, 2, lambda part, state, w, b: tuple(lstm_step(_sum(part, state[0], w, b), state[1])))
+GRU = Cell(3, 1, lambda part, state, w, b: (gru_step(part, state[0] @ w if b is None else state[0] @ w + b, state[0]),),
+           folds=False)
+TANH = Cell(1, 1, lambda part, state, w, b: (_sum(part, state[0], w, b).tanh(),))
+RELU = Cell(1, 1, lambda part, state, w, b: (_sum(part, state[0], w, b).relu(),))
 
-
-LSTM, GRU = Cell(4, 2, _lstm_next), Cell(3, 1, _gru_next)
-TANH, RELU = Cell(1, 1, _tanh_next), Cell(1, 1, _relu_next)
-
-# --- layers ------------------------------------------------------------------------------------------------------------
+# --- layers -----------------------------------------------------------------------------------------------------------
 
 
 def _layers(params, has_biases: bool, directions: int, projected: bool):
@@ -75,21 +59,29 @@ def _project(state, w_hr):
     return state if w_hr is None else (state[0] @ w_hr.mT, *state[1:])
 
 
+def _prepared(cell: Cell, x, weights):
+    """The input's share of the gates of all steps, the state's weight, turned, and bias, and the projection."""
+    w_ih, w_hh, b_ih, b_hh, w_hr = weights
+    if cell.folds and b_ih is not None:
+        b_ih, b_hh = b_ih + b_hh, None
+    return _linear(x, w_ih, b_ih), w_hh.mT.contiguous(), b_hh, w_hr
+
+
 def _run(cell: Cell, x, state, weights, reverse: bool):
     """One direction of one layer over (T, N, input): the outputs of all steps and the last state."""
-    w_ih, w_hh, b_ih, b_hh, w_hr = weights
-    parts = _linear(x, w_ih, b_ih).unbind(0)
+    shares, w, b, w_hr = _prepared(cell, x, weights)
+    parts = shares.unbind(0)
     outputs = [None] * len(parts)
     for t in reversed(range(len(parts))) if reverse else range(len(parts)):
-        state = _project(cell.step(parts[t], state, w_hh, b_hh), w_hr)
+        state = _project(cell.step(parts[t], state, w, b), w_hr)
         outputs[t] = state[0]
-    return outputs[0].new_tensor([]) if not outputs else _stack(outputs), state
+    return _stack(outputs), state
 
 
 def _run_packed(cell: Cell, x, sizes, state, weights, reverse: bool):
     """The same over packed rows: step t has the sizes[t] longest sequences."""
-    w_ih, w_hh, b_ih, b_hh, w_hr = weights
-    parts = _linear(x, w_ih, b_ih).split(sizes)
+    shares, w, b, w_hr = _prepared(cell, x, weights)
+    parts = shares.split(sizes)
     outputs = [None] * len(parts)
     done = []  # states of sequences that have ended, longest last
     start = state
@@ -101,7 +93,7 @@ def _run_packed(cell: Cell, x, sizes, state, weights, reverse: bool):
         elif not reverse and sizes[t] < have:
             done.append(tuple(s[sizes[t] :] for s in state))
             state = tuple(s[: sizes[t]] for s in state)
-        state = _project(cell.step(parts[t], state, w_hh, b_hh), w_hr)
+        state = _project(cell.step(parts[t], state, w, b), w_hr)
         outputs[t] = state[0]
     last = tuple(_cat([state[k], *(d[k] for d in reversed(done))]) for k in range(cell.states))
     return _cat(outputs), last
@@ -143,7 +135,7 @@ def run_layers(cell: Cell, x, states, params, has_biases, num_layers, dropout, t
     return (x, *(_stack([state[k] for state in last]) for k in range(cell.states)))
 
 
-# --- rules -------------------------------------------------------------------------------------------------------------
+# --- rules ------------------------------------------------------------------------------------------------------------
 
 
 def layer_dims(cell: Cell, input, states, params, has_biases, num_layers, bidirectional, batch_first, packed: bool):
@@ -156,17 +148,19 @@ def layer_dims(cell: Cell, input, states, params, has_biases, num_layers, bidire
     shape = input.shape
     if len(shape) != (2 if packed else 3):
         bound = len(shape)
-        raise Refused(f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], but got 2)", IndexError)
+        raise Refused(f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], but got 2)",
+                      IndexError)
     if not packed:
         require(gt(shape[1] if batch_first else shape[0], 0), "Expected sequence length to be larger than 0 in RNN")
     hidden = states[0].shape
     if len(hidden) != 3:
         raise Refused(f"Expected hidden to be a 3D tensor, but got {len(hidden)}D tensor")
-    require(eq(hidden[0], num_layers * directions) if isinstance(num_layers, int) else True, "Expected more hidden states in stacked_rnn")
+    require(eq(hidden[0], num_layers * directions) if isinstance(num_layers, int) else True,
+            "Expected more hidden states in stacked_rnn")
     if not packed:
         batch = shape[0] if batch_first else shape[1]
         require(eq(hidden[1], batch), "Expected hidden size {}, got {}", (hidden[0], batch, hidden[2]), hidden)
-    if params and not isinstance(params, UnknownLike) and params[0].dims is not None:
+    if not isinstance(params, UnknownLike) and params and params[0].dims is not None:
         w = params[0].shape
         rows = 1
         for size in shape[:-1]:
@@ -183,9 +177,12 @@ def layer(names: str, cell: Cell, outs, accepts, packed_accepts) -> tuple[Op, Op
     kind = Tensors if many else Tensor
 
     def as_list(hx):
+        if isinstance(hx, UnknownLike):
+            raise RankUnknown
         return list(hx) if many else [hx]
 
-    def padded(input: Tensor("T N I"), hx: kind, params: Tensors, has_biases: Bool, num_layers: Num, dropout: Num, train: Bool,
+    def padded(input: Tensor("T N I"), hx: kind, params: Tensors, has_biases: Bool, num_layers: Num, dropout: Num,
+               train: Bool,
                bidirectional: Bool, batch_first: Bool):  # fmt: skip
         """Layers over (T, N, input), or (N, T, input) if batch_first: the outputs and the last state of each layer."""
         x = input.transpose(0, 1) if batch_first else input
@@ -195,7 +192,8 @@ def layer(names: str, cell: Cell, outs, accepts, packed_accepts) -> tuple[Op, Op
     def padded_dims(input, hx, params, has_biases, num_layers, bidirectional, batch_first):
         return layer_dims(cell, input, as_list(hx), params, has_biases, num_layers, bidirectional, batch_first, False)
 
-    def packed(data: Tensor("S I"), batch_sizes: Tensor("T"), hx: kind, params: Tensors, has_biases: Bool, num_layers: Num, dropout: Num,
+    def packed(data: Tensor("S I"), batch_sizes: Tensor("T"), hx: kind, params: Tensors, has_biases: Bool,
+               num_layers: Num, dropout: Num,
                train: Bool, bidirectional: Bool):  # fmt: skip
         """Layers over the data and batch_sizes of a PackedSequence."""
         sizes = [int(n) for n in batch_sizes.tolist()]
@@ -206,8 +204,10 @@ def layer(names: str, cell: Cell, outs, accepts, packed_accepts) -> tuple[Op, Op
 
     random = lambda dropout, train: not (train is False or dropout == 0)
     shared = {"composite": True, "name": names, "outs": outs, "random": random, "autocast": "lower", "returns": "tuple"}
-    first = op(f"torch.{names}", shape=padded_dims, dtype=promote.same(), accepts=accepts, **shared)(padded)
-    second = op(f"torch.{names}", overload="data", shape=packed_dims, dtype=promote.same("data"), accepts=packed_accepts, **shared)(packed)
+    first = op(f"torch.{names}", shape=padded_dims, dtype=agreed("input", "params", "hx"), accepts=accepts,
+               **shared)(padded)
+    second = op(f"torch.{names}", overload="data", shape=packed_dims, dtype=agreed("data", "params", "hx"),
+                accepts=packed_accepts, **shared)(packed)
     return first, second
 
 
@@ -226,23 +226,28 @@ def _samples(name: str, gates: int, two: bool):
 
 lstm, lstm_packed = layer(
     "lstm", LSTM, ("output", "h_n", "c_n"),
-    [*_samples("lstm", 4, True), "lstm(f32[5, 2, 3], (f32[1, 2, 2], f32[1, 2, 4]), [f32[16, 3], f32[16, 2], f32[16], f32[16], f32[2, 4]], True, 1, 0.0, False, False, False)"],
-    ["lstm(f32[4, 3], i64[2]{2..2}, (f32[1, 2, 4], f32[1, 2, 4]), [f32[16, 3], f32[16, 4], f32[16], f32[16]], True, 1, 0.0, False, False)"],
+    [*_samples("lstm", 4, True), "lstm(f32[5, 2, 3], (f32[1, 2, 2], f32[1, 2, 4]), [f32[16, 3], f32[16, 2], f32[16],"
+     " f32[16], f32[2, 4]], True, 1, 0.0, False, False, False)"],
+    ["lstm(f32[4, 3], i64[2]{2..2}, (f32[1, 2, 4], f32[1, 2, 4]), [f32[16, 3], f32[16, 4], f32[16], f32[16]], True,"
+     " 1, 0.0, False, False)"],
 )  # fmt: skip
 gru, gru_packed = layer(
     "gru", GRU, ("output", "h_n"), _samples("gru", 3, False),
-    ["gru(f32[4, 3], i64[2]{2..2}, f32[1, 2, 4], [f32[12, 3], f32[12, 4], f32[12], f32[12]], True, 1, 0.0, False, False)"],
+    ["gru(f32[4, 3], i64[2]{2..2}, f32[1, 2, 4], [f32[12, 3], f32[12, 4], f32[12], f32[12]], True, 1, 0.0, False,"
+     " False)"],
 )  # fmt: skip
 rnn_tanh, rnn_tanh_packed = layer(
     "rnn_tanh", TANH, ("output", "h_n"), _samples("rnn_tanh", 1, False),
-    ["rnn_tanh(f32[4, 3], i64[2]{2..2}, f32[1, 2, 4], [f32[4, 3], f32[4, 4], f32[4], f32[4]], True, 1, 0.0, False, False)"],
+    ["rnn_tanh(f32[4, 3], i64[2]{2..2}, f32[1, 2, 4], [f32[4, 3], f32[4, 4], f32[4], f32[4]], True, 1, 0.0, False,"
+     " False)"],
 )  # fmt: skip
 rnn_relu, rnn_relu_packed = layer(
     "rnn_relu", RELU, ("output", "h_n"), _samples("rnn_relu", 1, False),
-    ["rnn_relu(f32[4, 3], i64[2]{2..2}, f32[1, 2, 4], [f32[4, 3], f32[4, 4], f32[4], f32[4]], True, 1, 0.0, False, False)"],
+    ["rnn_relu(f32[4, 3], i64[2]{2..2}, f32[1, 2, 4], [f32[4, 3], f32[4, 4], f32[4], f32[4]], True, 1, 0.0, False,"
+     " False)"],
 )  # fmt: skip
 
-# --- cells -------------------------------------------------------------------------------------------------------------
+# --- cells ------------------------------------------------------------------------------------------------------------
 
 
 def cell_dims(gates: int):
@@ -259,24 +264,34 @@ def cell_dims(gates: int):
     return rule
 
 
-@op("torch.lstm_cell", composite=True, shape=cell_dims(4), dtype=promote.same(), autocast="lower", outs=("h", "c"), returns="tuple",
+@op("torch.lstm_cell", composite=True, shape=cell_dims(4), dtype=agreed("input", "w_ih", "w_hh"), autocast="lower",
+    outs=("h", "c"),
+    returns="tuple",
     accepts=["lstm_cell(f32[2, 3], (f32[2, 4], f32[2, 4]), f32[16, 3], f32[16, 4], f32[16], f32[16])"],
-    rejects={"lstm_cell(f32[2, 3], (f32[2, 5], f32[2, 4]), f32[16, 3], f32[16, 4])": "hidden0 has inconsistent hidden_size: got 5, expected 4",
-             "lstm_cell(f32[2, 2], (f32[2, 4], f32[2, 4]), f32[16, 3], f32[16, 4])": "input has inconsistent input_size: got 2 expected 3"})  # fmt: skip
-def lstm_cell(input: Tensor("N I"), hx: Tensors, w_ih: Tensor("g I"), w_hh: Tensor("g H"), b_ih: OptTensor = None, b_hh: OptTensor = None):
+    rejects={"lstm_cell(f32[2, 3], (f32[2, 5], f32[2, 4]), f32[16, 3], f32[16, 4])": "hidden0 has inconsistent"
+             " hidden_size: got 5, expected 4",
+             "lstm_cell(f32[2, 2], (f32[2, 4], f32[2, 4]), f32[16, 3], f32[16, 4])": "input has inconsistent"
+             " input_size: got 2 expected 3"})  # fmt: skip
+def lstm_cell(input: Tensor("N I"), hx: Tensors, w_ih: Tensor("g I"), w_hh: Tensor("g H"), b_ih: OptTensor = None,
+              b_hh: OptTensor = None):
     """One LSTM step for (N, input) and (h, c): the next (h, c)."""
-    return _lstm_next(_linear(input, w_ih, b_ih), tuple(hx), w_hh, b_hh)
+    return LSTM.step(_linear(input, w_ih, b_ih), tuple(hx), w_hh.mT, b_hh)
 
 
 def _cell(names: str, cell: Cell) -> Op:
-    def body(input: Tensor("N I"), hx: Tensor("N H"), w_ih: Tensor("g I"), w_hh: Tensor("g H"), b_ih: OptTensor = None, b_hh: OptTensor = None):
+    def body(input: Tensor("N I"), hx: Tensor("N H"), w_ih: Tensor("g I"), w_hh: Tensor("g H"), b_ih: OptTensor = None,
+             b_hh: OptTensor = None):
         """One step for (N, input) and the hidden state: the next hidden state."""
-        return cell.step(_linear(input, w_ih, b_ih), (hx,), w_hh, b_hh)[0]
+        return cell.step(_linear(input, w_ih, b_ih), (hx,), w_hh.mT, b_hh)[0]
 
     g = 4 * cell.gates
-    return op(f"torch.{names}", name=names, composite=True, shape=cell_dims(cell.gates), dtype=promote.same(), autocast="lower",
-              accepts=[f"{names}(f32[2, 3], f32[2, 4], f32[{g}, 3], f32[{g}, 4], f32[{g}], f32[{g}])", f"{names}(f32[2, 3], f32[2, 4], f32[{g}, 3], f32[{g}, 4])"],
-              rejects={f"{names}(f32[2, 3], f32[2, 5], f32[{g}, 3], f32[{g}, 4])": "hidden0 has inconsistent hidden_size: got 5, expected 4"})(body)  # fmt: skip
+    return op(f"torch.{names}", name=names, composite=True, shape=cell_dims(cell.gates),
+              dtype=agreed("input", "w_ih", "w_hh"),
+              autocast="lower",
+              accepts=[f"{names}(f32[2, 3], f32[2, 4], f32[{g}, 3], f32[{g}, 4], f32[{g}], f32[{g}])",
+                       f"{names}(f32[2, 3], f32[2, 4], f32[{g}, 3], f32[{g}, 4])"],
+              rejects={f"{names}(f32[2, 3], f32[2, 5], f32[{g}, 3], f32[{g}, 4])": "hidden0 has inconsistent"
+                       " hidden_size: got 5, expected 4"})(body)  # fmt: skip
 
 
 gru_cell = _cell("gru_cell", GRU)

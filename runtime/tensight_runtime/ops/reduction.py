@@ -107,7 +107,7 @@ def summed_to_dtype(input, size):
 
 @op(
     "Tensor.sum_to_size",
-    varargs="size", shape=summed_to, dtype=promote.same(),
+    varargs="size", shape=summed_to, dtype=summed_to_dtype,
     accepts=[
         "sum_to_size(f32[2, 3], 1, 3)", "sum_to_size(f32[2, 3, 4], (3, 1))", "sum_to_size(f32[2, 3], 2, 3)",
         "sum_to_size(i32[2, 3], 3)", "sum_to_size(bool[2, 3], 2, 3)",
@@ -320,7 +320,7 @@ def logsumexp(xp, input: Tensor, dim: Ints, keepdim: Bool = False):
     axis = over(input, dim)
     if not input.size:
         return xp.log(xp.exp(input).sum(axis, keepdims=keepdim))
-    top = input.max(axis, keepdims=True)
+    top = input.real.max(axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
     result = xp.log(xp.exp(input - top).sum(axis, keepdims=keepdim))
     return result + top.reshape(result.shape)
@@ -329,7 +329,7 @@ def logsumexp(xp, input: Tensor, dim: Ints, keepdim: Bool = False):
 @logsumexp.vjp("input")
 def _(g, input, out, dim, keepdim):
     shape = input.shape
-    return unreduced(g, shape, dim, keepdim) * (input - unreduced(out, shape, dim, keepdim)).exp()
+    return unreduced(g, shape, dim, keepdim) * (input - unreduced(out, shape, dim, keepdim)).exp().conj()
 
 
 def trace_dims(input):

@@ -318,4 +318,5 @@ def corrcoef(input: Tensor):
     if not c.dim():
         return c / c
     deviation = c.diagonal().sqrt()
-    return (c / deviation.unsqueeze(1) / deviation.unsqueeze(0)).clamp(-1, 1)
+    result = c / deviation.unsqueeze(1) / deviation.unsqueeze(0)
+    return result if result.is_complex() else result.clamp(-1, 1)

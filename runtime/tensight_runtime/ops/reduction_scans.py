@@ -71,11 +71,11 @@ def _(g, input, out, dim):
         return g
     zero = input == 0
     if not zero.any():
-        return backwards((g * out).conj(), dim).conj() / input.conj()
+        return backwards(g * out.conj(), dim) / input.conj()
     # up to the first zero as ever; at it, the products with the zero left out; behind it nothing
     first = zero.logical_and(zero.cumsum(dim) == 1)
-    without = input.masked_fill(first, 1).cumprod(dim)
-    before = backwards(g * out, dim) / input.masked_fill(zero, 1)
+    without = input.masked_fill(first, 1).cumprod(dim).conj()
+    before = backwards(g * out.conj(), dim) / input.masked_fill(zero, 1).conj()
     return before * first.logical_not() + backwards(g * without, dim) * first
 
 

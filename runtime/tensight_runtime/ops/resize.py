@@ -12,13 +12,15 @@ RANKS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5, "lanczos": 4}
 SMOOTH = ("linear", "bilinear", "bicubic", "trilinear", "lanczos")
 
 
-def interpolated(shape, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None, antialias=False):
+def interpolated(shape, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None,
+                 antialias=False):
     """The output's dims, and per spatial dim the factor that decides where outputs lie (None: the sizes do)."""
     if isinstance(mode, UnknownLike) or isinstance(size, UnknownLike) or isinstance(scale_factor, UnknownLike):
         raise RankUnknown
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None and not isinstance(align_corners, UnknownLike):
-            raise Refused("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear", ValueError)
+            raise Refused("align_corners option can only be set with the interpolating modes: linear | bilinear |"
+                          " bicubic | trilinear", ValueError)
     n = len(shape) - 2
     if size is not None and scale_factor is not None:
         raise Refused("only one of size or scale_factor should be defined", ValueError)
@@ -36,12 +38,14 @@ def interpolated(shape, size=None, scale_factor=None, mode="nearest", align_corn
         out = tuple(scaled_size(s, f) for s, f in zip(shape[2:], given, strict=True))
         factors = (None,) * n if recompute_scale_factor is True else given
     if antialias is True and not (mode in ("bilinear", "bicubic", "lanczos") and len(shape) == 4):
-        raise Refused("Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input", ValueError)
+        raise Refused("Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D"
+                      " tensor as input", ValueError)
     wanted = RANKS.get(mode)
     if len(shape) not in (3, 4, 5) or (wanted is None and mode not in ("nearest", "nearest-exact", "area")):
         modes = "nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact"
         raise Refused(
-            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {len(shape)}D) for the modes: {modes} (got {mode})",
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {len(shape)}D) for the modes: {modes} (got"
+            f" {mode})",
             NotImplementedError,
         )
     if wanted is not None and wanted != len(shape):
@@ -61,13 +65,15 @@ def _wrong_length(shape, given, is_size: bool):
     text = "(" + listed(given, ", ") + ("," if len(given) == 1 else "") + ")"
     raise Refused(
         f"Input and {name} must have the same number of spatial dimensions, but got input with spatial dimensions of "
-        f"[{listed(shape[2:], ', ')}] and {word} {text}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
+        f"[{listed(shape[2:], ', ')}] and {word} {text}. Please provide input tensor in (N, C, d1, d2, ...,dK) format"
+        f" and "
         f"{of if is_size else 'scale_factor'} in ({letters}1, {letters}2, ...,{letters}K) format.",
         ValueError,
     )
 
 
-def interpolate_dims(input, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None, antialias=False):
+def interpolate_dims(input, size=None, scale_factor=None, mode="nearest", align_corners=None,
+                     recompute_scale_factor=None, antialias=False):
     return interpolated(input.shape, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)[0]
 
 
@@ -79,28 +85,47 @@ def _samplings(mode, before, after, factors, align_corners, antialias):
             yield i - n, Sampling(kind, size, count, factor, align_corners, antialias)
 
 
-@op("torch.nn.functional.interpolate", shape=interpolate_dims, dtype=promote.same(), grad_name="UpsampleNearest2DBackward0",
+@op("torch.nn.functional.interpolate", shape=interpolate_dims, dtype=promote.same(),
+    grad_name="UpsampleNearest2DBackward0",
     accepts=["interpolate(f32[1, 3, 4, 4], scale_factor=2)", "interpolate(f32[1, 3, 5], size=7, mode='linear')",
-             "interpolate(f32[1, 2, 4, 5], (7, 3), mode='bilinear', align_corners=True)", "interpolate(f32[1, 2, 4, 5], scale_factor=(1.7, 0.6), mode='bilinear')",
-             "interpolate(f32[1, 2, 4, 5], scale_factor=1.5, mode='bicubic')", "interpolate(f32[1, 2, 4, 5], size=(9, 3), mode='bicubic', align_corners=True)",
-             "interpolate(f32[1, 2, 3, 4, 4], scale_factor=2, mode='trilinear')", "interpolate(f32[1, 2, 4, 5], size=(2, 3), mode='area')",
-             "interpolate(f32[1, 2, 4, 5], size=(7, 3), mode='nearest-exact')", "interpolate(f32[1, 2, 4, 5], scale_factor=1.7, recompute_scale_factor=True, mode='bilinear')",
-             "interpolate(f32[1, 2, 9, 8], size=(4, 3), mode='bilinear', antialias=True)", "interpolate(f32[1, 2, 9, 8], size=(4, 11), mode='bicubic', antialias=True)",
-             "interpolate(u8[1, 2, 4, 5], size=(2, 3))", "interpolate(f32[0, 3, 4, 4], scale_factor=2, mode='bilinear')"],
+             "interpolate(f32[1, 2, 4, 5], (7, 3), mode='bilinear', align_corners=True)",
+             "interpolate(f32[1, 2, 4, 5], scale_factor=(1.7, 0.6), mode='bilinear')",
+             "interpolate(f32[1, 2, 4, 5], scale_factor=1.5, mode='bicubic')",
+             "interpolate(f32[1, 2, 4, 5], size=(9, 3), mode='bicubic', align_corners=True)",
+             "interpolate(f32[1, 2, 3, 4, 4], scale_factor=2, mode='trilinear')",
+             "interpolate(f32[1, 2, 4, 5], size=(2, 3), mode='area')",
+             "interpolate(f32[1, 2, 4, 5], size=(7, 3), mode='nearest-exact')",
+             "interpolate(f32[1, 2, 4, 5], scale_factor=1.7, recompute_scale_factor=True, mode='bilinear')",
+             "interpolate(f32[1, 2, 9, 8], size=(4, 3), mode='bilinear', antialias=True)",
+             "interpolate(f32[1, 2, 9, 8], size=(4, 11), mode='bicubic', antialias=True)",
+             "interpolate(u8[1, 2, 4, 5], size=(2, 3))",
+             "interpolate(f32[0, 3, 4, 4], scale_factor=2, mode='bilinear')"],
     rejects={"interpolate(f32[1, 3, 4, 4])": "either size or scale_factor should be defined",
-             "interpolate(f32[1, 3, 4, 4], size=3, scale_factor=2)": "only one of size or scale_factor should be defined",
-             "interpolate(f32[1, 3, 4, 4], size=(3, 3, 3))": "Input and output must have the same number of spatial dimensions, but got input"
-             " with spatial dimensions of [4, 4] and output size of (3, 3, 3). Please provide input tensor in (N, C, d1, d2, ...,dK) format and output size in",
-             "interpolate(f32[1, 3, 4, 4], scale_factor=(3, 3, 3))": "Input and scale_factor must have the same number of spatial dimensions, but got"
-             " input with spatial dimensions of [4, 4] and scale_factor of shape (3, 3, 3). Please provide input tensor in (N, C, d1, d2, ...,dK) format and scale_factor in",
-             "interpolate(f32[1, 3, 4], scale_factor=2, mode='bilinear')": "Got 3D input, but bilinear mode needs 4D input",
-             "interpolate(f32[3, 4], scale_factor=())": "Input Error: Only 3D, 4D and 5D input Tensors supported (got 2D) for the modes:",
-             "interpolate(f32[1, 3, 4, 4], size=0)": "Input and output sizes should be greater than 0, but got input (H: 4, W: 4) output (H: 0, W: 0)",
-             "interpolate(f32[1, 3, 4, 4], size=2, align_corners=True)": "align_corners option can only be set with the interpolating modes"})  # fmt: skip
-def interpolate(xp, input: Tensor("N C H W", "N C L", "N C D H W"), size: OptInts = None, scale_factor: OptNums = None, mode: Str = "nearest",
-                align_corners: OptBool = None, recompute_scale_factor: OptBool = None, antialias: Bool = False):  # fmt: skip
+             "interpolate(f32[1, 3, 4, 4], size=3, scale_factor=2)": "only one of size or scale_factor should be"
+             " defined",
+             "interpolate(f32[1, 3, 4, 4], size=(3, 3, 3))": "Input and output must have the same number of spatial"
+             " dimensions, but got input"
+             " with spatial dimensions of [4, 4] and output size of (3, 3, 3). Please provide input tensor in (N, C,"
+             " d1, d2, ...,dK) format and output size in",
+             "interpolate(f32[1, 3, 4, 4], scale_factor=(3, 3, 3))": "Input and scale_factor must have the same"
+             " number of spatial dimensions, but got"
+             " input with spatial dimensions of [4, 4] and scale_factor of shape (3, 3, 3). Please provide input"
+             " tensor in (N, C, d1, d2, ...,dK) format and scale_factor in",
+             "interpolate(f32[1, 3, 4], scale_factor=2, mode='bilinear')": "Got 3D input, but bilinear mode needs 4D"
+             " input",
+             "interpolate(f32[3, 4], scale_factor=())": "Input Error: Only 3D, 4D and 5D input Tensors supported (got"
+             " 2D) for the modes:",
+             "interpolate(f32[1, 3, 4, 4], size=0)": "Input and output sizes should be greater than 0, but got input"
+             " (H: 4, W: 4) output (H: 0, W: 0)",
+             "interpolate(f32[1, 3, 4, 4], size=2, align_corners=True)": "align_corners option can only be set with"
+             " the interpolating modes"})  # fmt: skip
+def interpolate(xp, input: Tensor("N C H W", "N C L", "N C D H W"), size: OptInts = None, scale_factor: OptNums = None,
+                mode: Str = "nearest",
+                align_corners: OptBool = None, recompute_scale_factor: OptBool = None,
+                antialias: Bool = False):  # fmt: skip
     """Resizes the spatial dims of (N, C, *spatial) to `size`, or by `scale_factor`: sizes are floor(input * factor)."""
-    dims, factors = interpolated(input.shape, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)
+    dims, factors = interpolated(input.shape, size, scale_factor, mode, align_corners, recompute_scale_factor,
+                                 antialias)
     y = input.astype("float32") if input.dtype.char == "e" else input
     for axis, sampling in _samplings(mode, input.shape[2:], dims[2:], factors, align_corners, antialias):
         if mode == "area":
@@ -112,18 +137,23 @@ def interpolate(xp, input: Tensor("N C H W", "N C L", "N C D H W"), size: OptInt
 
 @interpolate.vjp("input")
 def _(g, input_shape, scale_factor, size, mode, align_corners, recompute_scale_factor, antialias):
-    return interpolate_input(g, tuple(input_shape), size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)
+    return interpolate_input(g, tuple(input_shape), size, scale_factor, mode, align_corners, recompute_scale_factor,
+                             antialias)
 
 
 @op(shape=lambda input_size: tuple(input_size), dtype=promote.same("grad"),
-    accepts=["interpolate_input(f32[1, 2, 7, 3], (1, 2, 4, 5), (7, 3), None, 'bilinear', True, None, False)"])  # fmt: skip
-def interpolate_input(xp, grad: Tensor, input_size: Size, size: OptInts, scale_factor: OptNums, mode: Str, align_corners: OptBool,
+    accepts=["interpolate_input(f32[1, 2, 7, 3], (1, 2, 4, 5), (7, 3), None, 'bilinear', True, None,"
+             " False)"])  # fmt: skip
+def interpolate_input(xp, grad: Tensor, input_size: Size, size: OptInts, scale_factor: OptNums, mode: Str,
+                      align_corners: OptBool,
                       recompute_scale_factor: OptBool, antialias: Bool):  # fmt: skip
     """The gradient an interpolation passes to its input."""
-    dims, factors = interpolated(tuple(input_size), size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)
+    dims, factors = interpolated(tuple(input_size), size, scale_factor, mode, align_corners, recompute_scale_factor,
+                                 antialias)
     y = grad.astype("float32") if grad.dtype.char == "e" else grad
     for axis, sampling in _samplings(mode, tuple(input_size)[2:], dims[2:], factors, align_corners, antialias):
-        matrix = averaging(xp, sampling.size, sampling.count, y.dtype) if mode == "area" else sampling.matrix(xp, y.dtype)
+        matrix = averaging(xp, sampling.size, sampling.count, y.dtype) if mode == "area" else sampling.matrix(xp,
+            y.dtype)
         y = along(xp, y, axis, matrix.T)
     return grad.copy() if y is grad else y.astype(grad.dtype, copy=False)
 
@@ -134,13 +164,16 @@ def _(g, size, scale_factor, mode, align_corners, recompute_scale_factor, antial
 
 
 @op("torch.nn.functional.upsample", composite=True,
-    shape=lambda input, size, scale_factor, mode: interpolate_dims(input, size, scale_factor, mode), dtype=promote.same(), accepts=["upsample(f32[1, 2, 3, 3], scale_factor=2)"])  # fmt: skip
-def upsample(input: Tensor, size: OptInts = None, scale_factor: OptNums = None, mode: Str = "nearest", align_corners: OptBool = None):
+    shape=lambda input, size, scale_factor, mode: interpolate_dims(input, size, scale_factor, mode),
+    dtype=promote.same(), accepts=["upsample(f32[1, 2, 3, 3], scale_factor=2)"])  # fmt: skip
+def upsample(input: Tensor, size: OptInts = None, scale_factor: OptNums = None, mode: Str = "nearest",
+             align_corners: OptBool = None):
     """The older name of interpolate."""
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
-@op("torch.nn.functional.upsample_nearest", composite=True, shape=lambda input, size, scale_factor: interpolate_dims(input, size, scale_factor),
+@op("torch.nn.functional.upsample_nearest", composite=True,
+    shape=lambda input, size, scale_factor: interpolate_dims(input, size, scale_factor),
     dtype=promote.same(), accepts=["upsample_nearest(f32[1, 2, 3, 3], scale_factor=2)"])  # fmt: skip
 def upsample_nearest(input: Tensor, size: OptInts = None, scale_factor: OptNums = None):
     """interpolate with mode nearest."""
@@ -148,7 +181,8 @@ def upsample_nearest(input: Tensor, size: OptInts = None, scale_factor: OptNums 
 
 
 @op("torch.nn.functional.upsample_bilinear", composite=True,
-    shape=lambda input, size, scale_factor: interpolate_dims(input, size, scale_factor, "bilinear"), dtype=promote.same(),
+    shape=lambda input, size, scale_factor: interpolate_dims(input, size, scale_factor, "bilinear"),
+    dtype=promote.same(),
     accepts=["upsample_bilinear(f32[1, 2, 3, 3], scale_factor=2)"])  # fmt: skip
 def upsample_bilinear(input: Tensor, size: OptInts = None, scale_factor: OptNums = None):
     """interpolate with mode bilinear and corners aligned."""

@@ -1,8 +1,8 @@
 """What stands between [ and ]: the rules of indexing, for facts and for arrays alike.  No operators here.
 
-torch reads an index in two steps.  First ints, slices, None and Ellipsis give a view.  Then tensors, lists and masks, the
-*advanced* entries, pick elements of that view.  NumPy counts an int beside a tensor as advanced, torch does not, so the steps
-are kept apart here.  A bool is a new dim of size 1 that an advanced entry picks (True) or does not (False).
+torch reads an index in two steps.  First ints, slices, None and Ellipsis give a view.  Then tensors, lists and masks,
+the *advanced* entries, pick elements of that view.  NumPy counts an int beside a tensor as advanced, torch does not, so
+the steps are kept apart here.  A bool is a new dim of size 1 that an advanced entry picks (True) or does not (False).
 """
 
 from tensight_runtime.ops.layout import greater, integer, lesser
@@ -20,7 +20,9 @@ def entries(index, ndim: int) -> list[tuple[int, object]]:
     items = list(index) if _is_tuple(index) else [index]
     used = sum(map(dims_taken, items))
     if used > ndim:
-        raise Refused((ndim == 0 and _scalar_index(index)) or f"too many indices for tensor of dimension {ndim}", IndexError)
+        raise Refused(
+            (ndim == 0 and _scalar_index(index)) or f"too many indices for tensor of dimension {ndim}", IndexError
+        )
     numbered = list(enumerate(items))
     at = next((i for i, item in enumerate(items) if item is ...), len(items))
     whole = [(at, slice(None))] * (ndim - used)
@@ -30,7 +32,8 @@ def entries(index, ndim: int) -> list[tuple[int, object]]:
 def _scalar_index(index) -> str:
     """torch has words of its own for an int or a slice that a 0-dim tensor is given."""
     if type(index) is int and index == 0:
-        return ("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor "
+        return ("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+                "convert a 0-dim tensor "
                 "to a number")  # fmt: skip
     if is_int(index):
         return f"index {index} is out of bounds for dimension 0 with size 0"
@@ -43,7 +46,10 @@ def _is_tuple(index) -> bool:
         return True
     if not isinstance(index, list) or len(index) >= 32:
         return False
-    return any(item is None or item is ... or isinstance(item, (slice, list, tuple, range)) or is_tensor(item) for item in index)
+    return any(
+        item is None or item is ... or isinstance(item, (slice, list, tuple, range)) or is_tensor(item)
+        for item in index
+    )
 
 
 def is_tensor(item) -> bool:
@@ -61,7 +67,7 @@ def dims_taken(item) -> int:
         return 0
     if is_tensor(item):
         fact = item.fact if isinstance(item, TensorLike) else item
-        mask = _is_mask(fact)
+        mask = is_mask(fact)
         if mask is None:
             raise RankUnknown  # a mask takes as many dims as it has
         return len(fact.shape) if mask else 1
@@ -73,20 +79,20 @@ def dims_taken(item) -> int:
                   f"(got {type(item).__name__})", IndexError)  # fmt: skip
 
 
-def _is_mask(tensor) -> bool | None:
-    """Is it a mask (bool, or uint8 as in old code)?  One dim of either kind is one dim taken, so a 1-d unknown is no trouble."""
+def is_mask(tensor) -> bool | None:
+    """Is it a mask (bool, or uint8 as in old code)?  A 1-d tensor of unknown dtype takes one dim either way."""
     if isinstance(tensor, Fact):
         if tensor.dtype is None:
             return None if tensor.ndim != 1 else False
         return tensor.dtype in (bool_, uint8)
-    return tensor.dtype.kind == "b" or tensor.dtype.name == "uint8"
+    return is_tensor(tensor) and (tensor.dtype.kind == "b" or tensor.dtype.name == "uint8")
 
 
-# --- the first step, on facts ------------------------------------------------------------------------------------------
+# --- the first step, on facts ----------------------------------------------------------------------------------------
 
 
 def first_step(shape, strides, index) -> tuple[list, list | None, list]:
-    """Dims and strides of the view that ints, slices and None give; the advanced entries as (dim of the view, fact, numbers in a list)."""
+    """Dims and strides of the view, and the advanced entries as (dim of the view, fact, numbers in a list)."""
     dims: list = []
     steps: list = []
     advanced: list = []
@@ -142,7 +148,8 @@ def _as_fact(item, size) -> tuple[Fact, tuple]:
     if leaves and all(isinstance(leaf, bool) for leaf in leaves):
         if len(dims) != 1:
             raise RankUnknown
-        require(eq(dims[0], size), "The shape of the mask {} at index 0 does not match the shape of the indexed tensor at index 0", dims,
+        require(eq(dims[0], size), "The shape of the mask {} at index 0 does not match the shape of the indexed "
+                                   "tensor at index 0", dims,
                 error=IndexError)  # fmt: skip
         return Fact(int64, (sum(leaves),)), ()
     return Fact(int64, dims), tuple(integer(leaf) for leaf in leaves if is_int(leaf))
@@ -164,7 +171,7 @@ def leaves_of(item):
         yield item
 
 
-# --- slices ------------------------------------------------------------------------------------------------------------
+# --- slices ----------------------------------------------------------------------------------------------------------
 
 
 def slice_size(size, part: slice):
@@ -175,7 +182,9 @@ def slice_size(size, part: slice):
     if part.start is None and part.stop is None:
         count = size
     else:
-        count = _between(size, 0 if part.start is None else integer(part.start), None if part.stop is None else integer(part.stop))
+        count = _between(
+            size, 0 if part.start is None else integer(part.start), None if part.stop is None else integer(part.stop)
+        )
     return count if type(step) is int and step == 1 else ceil_div(count, step) if ge(step, 1) is True else UNKNOWN
 
 
@@ -208,16 +217,17 @@ def _from_front(size, bound):
     return None
 
 
-# --- the second step, on facts -----------------------------------------------------------------------------------------
+# --- the second step, on facts ---------------------------------------------------------------------------------------
 
 
 def second_step(dims, advanced) -> tuple:
-    """The result's dims: advanced entries broadcast together; next to each other they stay in place, otherwise they go first."""
+    """The result's dims: advanced entries broadcast; side by side they stay in place, otherwise they go first."""
     picked, places = [], []
     for at, fact, _ in advanced:
         if fact.dtype in (bool_, uint8):
             for d, size in enumerate(fact.shape):
-                require(eq(size, dims[at + d]), "The shape of the mask {} at index {} does not match the shape of the indexed tensor {} at "
+                require(eq(size, dims[at + d]), "The shape of the mask {} at index {} does not match the shape of "
+                                                "the indexed tensor {} at "
                         "index {}", fact.shape, d, tuple(dims), at + d, error=IndexError)  # fmt: skip
             picked.append((UNKNOWN,))
             places.extend(range(at, at + max(fact.ndim, 1)))
@@ -245,7 +255,7 @@ def _together(shapes) -> tuple:
     return broadcast_dims(*shapes)
 
 
-# --- both steps, on arrays ---------------------------------------------------------------------------------------------
+# --- both steps, on arrays -------------------------------------------------------------------------------------------
 
 _PLAIN = frozenset({int, slice, type(None), type(...)})
 
@@ -268,7 +278,7 @@ def array_steps(xp, array, index) -> tuple:
         elif isinstance(item, slice):
             basic.append(slice(*(None if b is None else int(b) for b in (item.start, item.stop, item.step))))
             dim += 1
-        elif isinstance(item, bool) or (is_tensor(item) and item.ndim == 0 and _is_mask(item)):
+        elif isinstance(item, bool) or (is_tensor(item) and item.ndim == 0 and is_mask(item)):
             basic.append(None)
             advanced.append((dim, xp.arange(1 if bool(item) else 0)))
             dim += 1
@@ -303,4 +313,4 @@ def _as_array(xp, item):
 
 
 def _dims_in(full) -> int:
-    return sum(entry.ndim if getattr(entry, "dtype", None) == bool else 1 for entry in full)
+    return sum(entry.ndim if is_mask(entry) else 1 for entry in full)

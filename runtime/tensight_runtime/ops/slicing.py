@@ -1,6 +1,17 @@
 """A part of a tensor, as a view: narrow, select, diagonal, unfold, as_strided."""
 
-from tensight_runtime.ops.layout import address, greater, integer, integers, lesser, numbers, storage_of, strided, strides_of, viewed
+from tensight_runtime.ops.layout import (
+    address,
+    greater,
+    integer,
+    integers,
+    lesser,
+    numbers,
+    storage_of,
+    strided,
+    strides_of,
+    viewed,
+)
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import ge, le, lt
 from tensight_runtime.spec.fact import Fact
@@ -27,7 +38,7 @@ def along(at: int, index) -> tuple:
     return (*[slice(None)] * at, index, ...)
 
 
-# --- narrow, select ----------------------------------------------------------------------------------------------------
+# --- narrow, select --------------------------------------------------------------------------------------------------
 
 
 @op(
@@ -58,7 +69,13 @@ def _(input, dim, start, length):
     if lower(start) is not None and lower(start) >= 0:
         require(le(start + length, size), "start ({}) + length ({}) exceeds dimension size ({}).", start, length, size)
     elif type(start) is int:
-        require(le(start + size + length, size), "start ({}) + length ({}) exceeds dimension size ({}).", start + size, length, size)
+        require(
+            le(start + size + length, size),
+            "start ({}) + length ({}) exceeds dimension size ({}).",
+            start + size,
+            length,
+            size,
+        )
     return with_size(input, at, length)
 
 
@@ -121,7 +138,7 @@ def _(g, index):
     return g[index]
 
 
-# --- diagonal ----------------------------------------------------------------------------------------------------------
+# --- diagonal --------------------------------------------------------------------------------------------------------
 
 
 def two_dims(ndim: int, dim1, dim2) -> tuple[int, int]:
@@ -134,7 +151,8 @@ def two_dims(ndim: int, dim1, dim2) -> tuple[int, int]:
 @op(
     "torch.diagonal", "Tensor.diagonal",
     alias="view", dtype=promote.same(),
-    accepts=["diagonal(f32[3, 5])", "diagonal(f32[2, 3, 5], -1, 1, 2)", "diagonal(f32[3, 5], 9)", "diagonal(f32[2, 3, 5], 1, -1, 0)"],
+    accepts=["diagonal(f32[3, 5])", "diagonal(f32[2, 3, 5], -1, 1, 2)", "diagonal(f32[3, 5], 9)",
+             "diagonal(f32[2, 3, 5], 1, -1, 0)"],
     rejects={"diagonal(f32[3, 5], 0, 0, 0)": "diagonal dimensions cannot be identical 0, 0",
              "diagonal(f32[3])": "Dimension out of range (expected to be in range of [-1, 0], but got 1)"},
 )  # fmt: skip
@@ -190,13 +208,14 @@ def _(g, offset, dim1, dim2):
     return g.diagonal(offset, dim1, dim2)
 
 
-# --- windows -----------------------------------------------------------------------------------------------------------
+# --- windows ---------------------------------------------------------------------------------------------------------
 
 
 @op(
     "Tensor.unfold",
     alias="view", dtype=promote.same(),
-    accepts=["unfold(f32[3, 7], 1, 3, 2)", "unfold(f32[5], 0, 2, 1)", "unfold(f32[], 0, 1, 1)", "unfold(f32[3, 7], -2, 3, 1)"],
+    accepts=["unfold(f32[3, 7], 1, 3, 2)", "unfold(f32[5], 0, 2, 1)", "unfold(f32[], 0, 1, 1)",
+             "unfold(f32[3, 7], -2, 3, 1)"],
     rejects={"unfold(f32[3, 5], 1, 6, 1)": "maximum size for tensor at dimension 1 is 5 but size is 6",
              "unfold(f32[3, 5], 1, 2, 0)": "step is 0 but must be > 0"},
 )  # fmt: skip
@@ -261,10 +280,11 @@ def _(g, dimension, size, step):
 @op(
     "torch.as_strided", "Tensor.as_strided",
     alias="view", dtype=promote.same(),
-    accepts=["as_strided(f32[3, 5], (2, 2), (1, 2))", "as_strided(f32[6], (2, 3), (1, 1), 2)", "as_strided(f32[4], (), ())"],
+    accepts=["as_strided(f32[3, 5], (2, 2), (1, 2))", "as_strided(f32[6], (2, 3), (1, 1), 2)",
+             "as_strided(f32[4], (), ())"],
     rejects={"as_strided(f32[3, 5], (2, 2), (1,))": "mismatch in length of strides and shape",
-             "as_strided(f32[3, 5], (2, 2), (-1, 1))": "as_strided: Negative strides are not supported at the moment, got strides: [-1, 1]",
-             "as_strided(f32[3], (2, 2), (1, 2))": "setStorage: sizes [2, 2], strides [1, 2], storage offset 0, and itemsize 4 requiring"},
+             "as_strided(f32[3, 5], (2, 2), (-1, 1))": "as_strided: Negative strides are not supported at the moment,",
+             "as_strided(f32[3], (2, 2), (1, 2))": "setStorage: sizes [2, 2], strides [1, 2], storage offset 0, and"},
 )  # fmt: skip
 def as_strided(xp, input: Tensor, size: Ints, stride: Ints, storage_offset: OptInt = None):
     """A view of the storage: sizes and strides (in elements) as given, from `storage_offset` on."""
@@ -275,7 +295,8 @@ def as_strided(xp, input: Tensor, size: Ints, stride: Ints, storage_offset: OptI
     reach = 0 if 0 in size else offset + 1 + sum((n - 1) * s for n, s in zip(size, steps, strict=True))
     if reach > memory.size:
         raise RuntimeError(
-            f"setStorage: sizes {list(size)}, strides {list(steps)}, storage offset {offset}, and itemsize {item} requiring a "
+            f"setStorage: sizes {list(size)}, strides {list(steps)}, storage offset {offset}, and itemsize {item} "
+            f"requiring a "
             f"storage size of {reach * item} are out of bounds for storage of size {memory.size * item}"
         )
     return strided(xp, memory, size, tuple(s * item for s in steps), offset)
@@ -287,7 +308,10 @@ def _(input, size, stride, storage_offset):
     if len(size) != len(stride):
         raise Refused("mismatch in length of strides and shape")
     if any(type(s) is int and s < 0 for s in stride):
-        raise Refused(f"as_strided: Negative strides are not supported at the moment, got strides: [{', '.join(map(str, stride))}]")
+        raise Refused(
+            f"as_strided: Negative strides are not supported at the moment, got strides: "
+            f"[{', '.join(map(str, stride))}]"
+        )
     return viewed(input, size, stride)
 
 

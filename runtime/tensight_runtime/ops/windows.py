@@ -17,7 +17,7 @@ def window_count(size, kernel, stride, padding, dilation):
 
 
 def pooled_size(size, kernel, stride, padding, dilation, ceil_mode: bool):
-    """The output size of a pool; in ceil mode a last window may hang over, but must start inside the input or its left pad."""
+    """The output size of a pool; in ceil mode a last window may hang over, but must start inside the input."""
     if not ceil_mode:
         return window_count(size, kernel, stride, 2 * padding, dilation)
     windows = ceil_div(size + 2 * padding - dilation * (kernel - 1) - 1, stride) + 1
@@ -64,8 +64,9 @@ def padded(xp, x, pads, value=0):
     spatial = x.shape[x.ndim - n :]
     shape = x.shape[: x.ndim - n] + tuple(s + left + right for s, (left, right) in zip(spatial, pads, strict=True))
     result = xp.full(shape, value, dtype=x.dtype) if value else xp.zeros(shape, dtype=x.dtype)
-    to = tuple(slice(max(left, 0), max(left, 0) + s + min(left, 0) + min(right, 0)) for s, (left, right) in zip(spatial, pads))
-    of = tuple(slice(max(-left, 0), s - max(-right, 0)) for s, (left, right) in zip(spatial, pads, strict=True))
+    sides = list(zip(spatial, pads, strict=True))
+    to = tuple(slice(max(lo, 0), max(lo, 0) + s + min(lo, 0) + min(hi, 0)) for s, (lo, hi) in sides)
+    of = tuple(slice(max(-lo, 0), s - max(-hi, 0)) for s, (lo, hi) in sides)
     result[(..., *to)] = x[(..., *of)]
     return result
 

@@ -27,9 +27,7 @@ class LBFGS(Optimizer):
         self._params = self.param_groups[0]["params"]
 
     def _gather_flat_grad(self):
-        return torch.cat(
-            [p.new_zeros(p.numel()) if p.grad is None else p.grad.reshape(-1) for p in self._params]
-        )
+        return torch.cat([p.new_zeros(p.numel()) if p.grad is None else p.grad.reshape(-1) for p in self._params])
 
     def _add_grad(self, step_size, direction):
         start = 0
@@ -38,15 +36,20 @@ class LBFGS(Optimizer):
             param.add_(direction[start : start + count].view_as(param), alpha=step_size)
             start += count
 
-    def _evaluate_at(self, closure, values, step_size, direction):
-        """Loss and gradient one step away; the parameters are put back."""
-        self._add_grad(step_size, direction)
-        with torch.enable_grad():
-            loss = float(closure())
-        grad = self._gather_flat_grad()
-        for param, value in zip(self._params, values):
-            param.copy_(value)
-        return loss, grad
+    def _evaluator(self, closure, direction):
+        """A function that gives loss and gradient one step away; the parameters are put back."""
+        values = [param.clone() for param in self._params]
+
+        def evaluate(step_size):
+            self._add_grad(step_size, direction)
+            with torch.enable_grad():
+                loss = float(closure())
+            grad = self._gather_flat_grad()
+            for param, value in zip(self._params, values, strict=False):
+                param.copy_(value)
+            return loss, grad
+
+        return evaluate
 
     def step(self, closure):
         """Up to `max_iter` iterations; returns the loss before the first."""
@@ -83,10 +86,8 @@ class LBFGS(Optimizer):
             if group["line_search_fn"] is not None:
                 if group["line_search_fn"] != "strong_wolfe":
                     raise RuntimeError("only 'strong_wolfe' is supported")
-                values = [param.clone() for param in self._params]
-                loss, grad, step_size, used = strong_wolfe(
-                    lambda t: self._evaluate_at(closure, values, t, direction), step_size, direction, loss, grad, slope
-                )
+                evaluate = self._evaluator(closure, direction)
+                loss, grad, step_size, used = strong_wolfe(evaluate, step_size, direction, loss, grad, slope)
                 self._add_grad(step_size, direction)
             else:
                 self._add_grad(step_size, direction)

@@ -1,4 +1,7 @@
-"""A step size that meets the strong Wolfe conditions (Nocedal and Wright, Numerical Optimization, algorithms 3.5 and 3.6)."""
+"""A step size that meets the strong Wolfe conditions.
+
+Nocedal and Wright, Numerical Optimization, algorithms 3.5 and 3.6.
+"""
 
 import math
 
@@ -31,7 +34,9 @@ def strong_wolfe(evaluate, step, direction, loss, grad, slope, c1=1e-4, c2=0.9, 
         rounds += 1
     if rounds == max_steps:
         low, high = (0.0, loss, grad, slope), (step, new_loss, new_grad, new_slope)
-    return _zoom(evaluate, direction, loss, slope, low, high, c1, c2, tolerance, max_steps, rounds, longest, evaluations)
+    return _zoom(
+        evaluate, direction, loss, slope, low, high, c1, c2, tolerance, max_steps, rounds, longest, evaluations
+    )
 
 
 def _zoom(evaluate, direction, loss, slope, first, second, c1, c2, tolerance, max_steps, rounds, longest, evaluations):

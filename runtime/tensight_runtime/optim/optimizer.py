@@ -156,12 +156,12 @@ class Optimizer:
         if len(self.param_groups) != len(saved_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
         params = {}
-        for group, saved in zip(self.param_groups, saved_groups):
+        for group, saved in zip(self.param_groups, saved_groups, strict=False):
             if len(group["params"]) != len(saved["params"]):
                 raise ValueError(
                     "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
                 )
-            for index, param in zip(saved["params"], group["params"]):
+            for index, param in zip(saved["params"], group["params"], strict=False):
                 params[index] = param
         state = defaultdict(dict)
         for index, values in state_dict["state"].items():
@@ -172,7 +172,7 @@ class Optimizer:
                 state[index] = values
         self.state = state
         self.param_groups = [
-            {**saved, "params": group["params"]} for group, saved in zip(self.param_groups, saved_groups)
+            {**saved, "params": group["params"]} for group, saved in zip(self.param_groups, saved_groups, strict=False)
         ]
 
     def __repr__(self):

@@ -8,8 +8,8 @@ class RAdam(Optimizer):
     """Adam that divides by the gradients' size only once that is well known."""
 
     def __init__(
-        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled_weight_decay=False, *, foreach=None,
-        maximize=False, capturable=False, differentiable=False,
+        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled_weight_decay=False, *,
+        foreach=None, maximize=False, capturable=False, differentiable=False,
     ):  # fmt: skip
         check_range("learning rate", lr)
         check_range("epsilon value", eps)
@@ -50,9 +50,7 @@ class RAdam(Optimizer):
         longest = 2 / (1 - beta2) - 1
         length = longest - 2 * step * (beta2**step) / (1 - beta2**step)
         if length > 5.0:
-            rectification = (
-                (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-            ) ** 0.5
+            rectification = ((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)) ** 0.5
             adaptive = (1 - beta2**step) ** 0.5 / square.sqrt().add_(group["eps"])
             param.add_(corrected * lr * adaptive * rectification, alpha=-1.0)
         else:

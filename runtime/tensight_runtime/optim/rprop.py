@@ -8,8 +8,8 @@ class Rprop(Optimizer):
     """Steps by the gradient's sign; each element's step grows while the sign stays and shrinks when it changes."""
 
     def __init__(
-        self, params, lr=1e-2, etas=(0.5, 1.2), step_sizes=(1e-6, 50), *, capturable=False, foreach=None, maximize=False,
-        differentiable=False,
+        self, params, lr=1e-2, etas=(0.5, 1.2), step_sizes=(1e-6, 50), *, capturable=False, foreach=None,
+        maximize=False, differentiable=False,
     ):  # fmt: skip
         check_range("learning rate", lr)
         if not 0.0 < etas[0] < 1.0 < etas[1]:

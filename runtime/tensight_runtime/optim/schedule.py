@@ -2,8 +2,8 @@
 
 https://docs.pytorch.org/docs/2.13/optim.html#how-to-adjust-learning-rate
 
-A scheduler writes the rate of each parameter group into the optimizer, once when it is made (epoch 0) and at each `step()`.
-A new scheduler writes `get_lr`, the rates of epoch `last_epoch`, mostly from the present ones.
+A scheduler writes the rate of each parameter group into the optimizer, once when it is made (epoch 0) and at each
+`step()`. A new scheduler writes `get_lr`, the rates of epoch `last_epoch`, mostly from the present ones.
 """
 
 import warnings
@@ -25,8 +25,8 @@ class LRScheduler:
                     raise KeyError(
                         f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with "
                         "last_epoch >= 0.\nThis typically happens when:\n1. You're trying to resume training from a "
-                        "checkpoint but haven't properly loaded the optimizer state\n2. You're using last_epoch >= 0 for "
-                        "a fresh training run (not recommended)"
+                        "checkpoint but haven't properly loaded the optimizer state\n2. You're using last_epoch >= 0 "
+                        "for a fresh training run (not recommended)"
                     )
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
@@ -54,9 +54,9 @@ class LRScheduler:
             self._set_lrs(self.get_lr())
             return
         warnings.warn(
-            "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please "
-            "use `scheduler.step()` to step the scheduler. During the deprecation, if epoch is different from None, the "
-            "closed form is used instead of the new chainable form, where available.",
+            "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. "
+            "Please use `scheduler.step()` to step the scheduler. During the deprecation, if epoch is different from "
+            "None, the closed form is used instead of the new chainable form, where available.",
             stacklevel=2,
         )
         self._jump(epoch)
@@ -66,8 +66,13 @@ class LRScheduler:
         self.last_epoch = epoch
         self._set_lrs(self._get_closed_form_lr() if hasattr(self, "_get_closed_form_lr") else self.get_lr())
 
+    def _restart(self):
+        """To epoch 0, when a scheduler's turn comes in a SequentialLR."""
+        self._step_count += 1
+        self._jump(0)
+
     def _set_lrs(self, lrs):
-        for group, lr in zip(self.optimizer.param_groups, lrs):
+        for group, lr in zip(self.optimizer.param_groups, lrs, strict=False):
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(lr)
             else:

@@ -6,7 +6,7 @@ from tensight_runtime.optim.schedule import LRScheduler, check_optimizer, per_gr
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """torch.optim.lr_scheduler.CosineAnnealingWarmRestarts: a falling cosine of T_0 epochs, then one T_mult times as long."""
+    """torch.optim.lr_scheduler.CosineAnnealingWarmRestarts: falling cosines, each T_mult times as long."""
 
     def __init__(self, optimizer, T_0, T_mult=1, eta_min=0.0, last_epoch=-1):
         if T_0 <= 0 or not isinstance(T_0, int):
@@ -50,6 +50,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.last_epoch = math.floor(epoch)
         self._set_lrs(self.get_lr())
 
+    def _restart(self):
+        self.step(0)
+
 
 class _WithMomentum(LRScheduler):
     """A scheduler that also moves the momentum (Adam: beta1), against the rate."""
@@ -70,9 +73,9 @@ class OneCycleLR(_WithMomentum):
     """torch.optim.lr_scheduler.OneCycleLR: up to max_lr, then down far below the beginning, in `total_steps` steps."""
 
     def __init__(
-        self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3, anneal_strategy="cos",
-        cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0, final_div_factor=1e4,
-        three_phase=False, last_epoch=-1,
+        self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3,
+        anneal_strategy="cos", cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0,
+        final_div_factor=1e4, three_phase=False, last_epoch=-1,
     ):  # fmt: skip
         check_optimizer(optimizer)
         self.optimizer = optimizer
@@ -85,7 +88,7 @@ class OneCycleLR(_WithMomentum):
         self._anneal_func_type = anneal_strategy
         max_lrs = per_group(optimizer, "max_lr", max_lr)
         if last_epoch == -1:
-            for group, highest in zip(optimizer.param_groups, max_lrs):
+            for group, highest in zip(optimizer.param_groups, max_lrs, strict=False):
                 group["initial_lr"] = highest / div_factor
                 group["max_lr"] = highest
                 group["min_lr"] = group["initial_lr"] / final_div_factor
@@ -95,7 +98,7 @@ class OneCycleLR(_WithMomentum):
             if last_epoch == -1:
                 highs = per_group(optimizer, "max_momentum", max_momentum)
                 lows = per_group(optimizer, "base_momentum", base_momentum)
-                for group, high, low in zip(optimizer.param_groups, highs, lows):
+                for group, high, low in zip(optimizer.param_groups, highs, lows, strict=False):
                     self._set_momentum(group, high)
                     group["max_momentum"] = high
                     group["base_momentum"] = low
@@ -109,9 +112,7 @@ class OneCycleLR(_WithMomentum):
     def get_lr(self):
         step = self.last_epoch
         if step > self.total_steps:
-            raise ValueError(
-                f"Tried to step {step} times. The specified number of total steps is {self.total_steps}"
-            )
+            raise ValueError(f"Tried to step {step} times. The specified number of total steps is {self.total_steps}")
         start = 0.0
         for phase in self._schedule_phases[:-1]:
             if step <= phase["end_step"]:
@@ -158,7 +159,7 @@ def _phases(total, share, three):
             (total - 1, "max_lr", "min_lr", "base_momentum", "max_momentum"),
         ]
     names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
-    return [dict(zip(names, row)) for row in rows]
+    return [dict(zip(names, row, strict=False)) for row in rows]
 
 
 class CyclicLR(_WithMomentum):
@@ -172,7 +173,7 @@ class CyclicLR(_WithMomentum):
         self.optimizer = optimizer
         base_lrs = per_group(optimizer, "base_lr", base_lr)
         if last_epoch == -1:
-            for group, lr in zip(optimizer.param_groups, base_lrs):
+            for group, lr in zip(optimizer.param_groups, base_lrs, strict=False):
                 group["lr"] = lr
         self.max_lrs = per_group(optimizer, "max_lr", max_lr)
         up = float(step_size_up)
@@ -191,7 +192,9 @@ class CyclicLR(_WithMomentum):
             self.base_momentums = per_group(optimizer, "base_momentum", base_momentum)
             self.max_momentums = per_group(optimizer, "max_momentum", max_momentum)
             if last_epoch == -1:
-                for group, high, low in zip(optimizer.param_groups, self.max_momentums, self.base_momentums):
+                for group, high, low in zip(
+                    optimizer.param_groups, self.max_momentums, self.base_momentums, strict=False
+                ):
                     self._set_momentum(group, high)
                     group["max_momentum"] = high
                     group["base_momentum"] = low
@@ -214,9 +217,11 @@ class CyclicLR(_WithMomentum):
         height = x / self.step_ratio if x <= self.step_ratio else (x - 1) / (self.step_ratio - 1)
         scale = self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
         if self.cycle_momentum:
-            for group, low, high in zip(self.optimizer.param_groups, self.base_momentums, self.max_momentums):
+            for group, low, high in zip(
+                self.optimizer.param_groups, self.base_momentums, self.max_momentums, strict=False
+            ):
                 self._set_momentum(group, high - (high - low) * height * scale)
-        return [low + (high - low) * height * scale for low, high in zip(self.base_lrs, self.max_lrs)]
+        return [low + (high - low) * height * scale for low, high in zip(self.base_lrs, self.max_lrs, strict=False)]
 
     def state_dict(self):
         """A scale function is not saved, the attributes of a callable object are."""

@@ -35,7 +35,7 @@ class _ByFunction(LRScheduler):
         saved = dict(state_dict)
         lambdas = saved.pop("lr_lambdas")
         self.__dict__.update(saved)
-        for fn, attributes in zip(self.lr_lambdas, lambdas):
+        for fn, attributes in zip(self.lr_lambdas, lambdas, strict=False):
             if attributes is not None:
                 fn.__dict__.update(attributes)
 
@@ -44,7 +44,7 @@ class LambdaLR(_ByFunction):
     """torch.optim.lr_scheduler.LambdaLR: initial rate * lr_lambda(epoch)."""
 
     def get_lr(self):
-        return [base * fn(self.last_epoch) for base, fn in zip(self.base_lrs, self.lr_lambdas)]
+        return [base * fn(self.last_epoch) for base, fn in zip(self.base_lrs, self.lr_lambdas, strict=False)]
 
 
 class MultiplicativeLR(_ByFunction):
@@ -53,7 +53,7 @@ class MultiplicativeLR(_ByFunction):
     def get_lr(self):
         if self._is_initial:
             return self._current()
-        return [lr * fn(self.last_epoch) for lr, fn in zip(self._current(), self.lr_lambdas)]
+        return [lr * fn(self.last_epoch) for lr, fn in zip(self._current(), self.lr_lambdas, strict=False)]
 
 
 class StepLR(LRScheduler):
@@ -130,7 +130,7 @@ class ConstantLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """torch.optim.lr_scheduler.LinearLR: * a factor that goes from start_factor to end_factor in `total_iters` epochs."""
+    """torch.optim.lr_scheduler.LinearLR: * a factor from start_factor to end_factor over `total_iters` epochs."""
 
     def __init__(self, optimizer, start_factor=1.0 / 3, end_factor=1.0, total_iters=5, last_epoch=-1):
         if start_factor > 1.0 or start_factor <= 0:
@@ -192,7 +192,7 @@ class CosineAnnealingLR(LRScheduler):
             return [low + (base - low) * (1 + math.cos(epoch * math.pi / self.T_max)) / 2 for base in self.base_lrs]
         if (epoch - 1 - self.T_max) % (2 * self.T_max) == 0:
             rise = 1 - math.cos(math.pi / self.T_max)
-            return [lr + (base - low) * rise / 2 for base, lr in zip(self.base_lrs, self._current())]
+            return [lr + (base - low) * rise / 2 for base, lr in zip(self.base_lrs, self._current(), strict=False)]
         now, before = math.cos(math.pi * epoch / self.T_max), math.cos(math.pi * (epoch - 1) / self.T_max)
         return [(1 + now) / (1 + before) * (lr - low) + low for lr in self._current()]
 

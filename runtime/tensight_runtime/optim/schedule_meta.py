@@ -14,9 +14,9 @@ class SequentialLR(LRScheduler):
         _check_same_optimizer(type(self).__name__, schedulers, optimizer)
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
-                "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone "
-                f"points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
-                f"{len(milestones)}"
+                "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
+                f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to "
+                f"be equal to {len(milestones)}"
             )
         self._schedulers = schedulers
         self._milestones = milestones
@@ -36,19 +36,10 @@ class SequentialLR(LRScheduler):
         at = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[at]
         if at > 0 and self._milestones[at - 1] == self.last_epoch:
-            if isinstance(scheduler, SequentialLR):
-                scheduler.last_epoch = -1
-                scheduler.step()
-            elif hasattr(scheduler, "T_cur"):
-                scheduler.step(0)
-            else:
-                scheduler._jump(0)
+            scheduler._restart()
         else:
             scheduler.step()
         self._last_lr = scheduler.get_last_lr()
-
-    def _initial_step(self):
-        self._schedulers[0]._initial_step()
 
     def state_dict(self):
         state = {k: v for k, v in self.__dict__.items() if k != "optimizer" and k != "_schedulers"}
@@ -57,7 +48,7 @@ class SequentialLR(LRScheduler):
 
     def load_state_dict(self, state_dict):
         saved = dict(state_dict)
-        for scheduler, state in zip(self._schedulers, saved.pop("_schedulers")):
+        for scheduler, state in zip(self._schedulers, saved.pop("_schedulers"), strict=False):
             scheduler.load_state_dict(state)
         self.__dict__.update(saved)
 
@@ -97,7 +88,7 @@ class ChainedScheduler(LRScheduler):
 
     def load_state_dict(self, state_dict):
         saved = dict(state_dict)
-        for scheduler, state in zip(self._schedulers, saved.pop("_schedulers")):
+        for scheduler, state in zip(self._schedulers, saved.pop("_schedulers"), strict=False):
             scheduler.load_state_dict(state)
         self.__dict__.update(saved)
 
@@ -108,8 +99,8 @@ def _check_same_optimizer(name, schedulers, optimizer):
             raise TypeError(f"{name} at index {i} should have `optimizer` as its attribute.")
         if isinstance(scheduler, ReduceLROnPlateau):
             raise ValueError(
-                f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be specified "
-                f"when calling `step`, but got one at index {i} in the given schedulers sequence."
+                f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be "
+                f"specified when calling `step`, but got one at index {i} in the given schedulers sequence."
             )
         if optimizer != scheduler.optimizer:
             raise ValueError(
@@ -123,8 +114,8 @@ class ReduceLROnPlateau(LRScheduler):
     """torch.optim.lr_scheduler.ReduceLROnPlateau: * factor when a metric has not improved for `patience` epochs."""
 
     def __init__(
-        self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel", cooldown=0, min_lr=0,
-        eps=1e-8,
+        self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel", cooldown=0,
+        min_lr=0, eps=1e-8,
     ):  # fmt: skip
         if factor >= 1.0:
             raise ValueError("Factor should be < 1.0.")
@@ -185,12 +176,12 @@ class ReduceLROnPlateau(LRScheduler):
                 raise RuntimeError(
                     "The number of param groups in the `optimizer` "
                     f"({len(self.optimizer.param_groups)}) differs from when `ReduceLROnPlateau` was initialized "
-                    f"({len(self.min_lrs)}), usually due to a new param group being added to the optimizer. Please modify "
-                    "the `min_lrs` field to match the length of the `optimizer` param groups."
+                    f"({len(self.min_lrs)}), usually due to a new param group being added to the optimizer. Please "
+                    "modify the `min_lrs` field to match the length of the `optimizer` param groups."
                 )
             self.min_lrs = [self.default_min_lr] * len(self.optimizer.param_groups)
         lrs = []
-        for lr, least in zip(self._current(), self.min_lrs):
+        for lr, least in zip(self._current(), self.min_lrs, strict=False):
             lower = max(float(lr) * self.factor, least)
             lrs.append(lower if float(lr) - lower > self.eps else lr)
         self._set_lrs(lrs)

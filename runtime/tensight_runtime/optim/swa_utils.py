@@ -18,7 +18,7 @@ def get_ema_multi_avg_fn(decay=0.999):
 
     def update(averaged, current, num_averaged):
         with torch.no_grad():
-            for mean, value in zip(averaged, current):
+            for mean, value in zip(averaged, current, strict=False):
                 if mean.is_floating_point() or mean.is_complex():
                     mean.lerp_(value, 1 - decay)
                 else:
@@ -32,7 +32,7 @@ def get_swa_multi_avg_fn():
 
     def update(averaged, current, num_averaged):
         with torch.no_grad():
-            for mean, value in zip(averaged, current):
+            for mean, value in zip(averaged, current, strict=False):
                 if mean.is_floating_point() or mean.is_complex():
                     mean.lerp_(value, 1 / (num_averaged + 1))
                 else:
@@ -93,20 +93,20 @@ class AveragedModel(Module):
             mine += list(self.module.buffers())
             theirs += list(model.buffers())
         mine = [tensor.detach() for tensor in mine]
-        theirs = [tensor.detach().to(mean.device) for mean, tensor in zip(mine, theirs)]
+        theirs = [tensor.detach().to(mean.device) for mean, tensor in zip(mine, theirs, strict=False)]
         count = int(self.n_averaged.item())
         if count == 0:
-            for mean, value in zip(mine, theirs):
+            for mean, value in zip(mine, theirs, strict=False):
                 mean.copy_(value)
         elif self.avg_fn is not None:
-            for mean, value in zip(mine, theirs):
+            for mean, value in zip(mine, theirs, strict=False):
                 mean.copy_(self.avg_fn(mean, value, count))
         else:
             update = self.multi_avg_fn if self.multi_avg_fn is not None else get_swa_multi_avg_fn()
             update(mine, theirs, count)
         if not self.use_buffers:
             # Buffers are not averaged: they are those of the model.
-            for mean, value in zip(self.module.buffers(), model.buffers()):
+            for mean, value in zip(self.module.buffers(), model.buffers(), strict=False):
                 mean.detach().copy_(value.detach().to(mean.device))
         self.n_averaged += 1
 
@@ -138,7 +138,7 @@ class SWALR(LRScheduler):
     """From the present rate to `swa_lr` in `anneal_epochs` epochs, then constant."""
 
     def __init__(self, optimizer, swa_lr, anneal_epochs=10, anneal_strategy="cos", last_epoch=-1):
-        for group, lr in zip(optimizer.param_groups, per_group(optimizer, "swa_lr", swa_lr)):
+        for group, lr in zip(optimizer.param_groups, per_group(optimizer, "swa_lr", swa_lr), strict=False):
             group["swa_lr"] = lr
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(f"anneal_strategy must by one of 'cos' or 'linear', instead got {anneal_strategy}")

@@ -85,6 +85,8 @@ class Cond:
         if "divides" in self.kind:
             n, d = operand(self.b, product_too=True), operand(self.a)
             return f"{n} % {d} {'==' if self.kind == 'divides' else '!='} 0"
+        if self.kind == "broadcast":
+            return f"{self.a} broadcasts with {self.b}"
         return f"{self.a} {self.kind} {self.b}"
 
     def __repr__(self) -> str:
@@ -138,6 +140,9 @@ def decide(kind: str, a: Size, b: Size, known: Mapping[Atom, Range] = NOTHING) -
         return None if verdict is None else not verdict
     if isinstance(a, int) and isinstance(b, int):
         return _verdict(kind, a, b)
+    if kind == "broadcast":
+        answers = [decide("==", x, y, known) for x, y in ((a, b), (a, 1), (b, 1))]
+        return True if True in answers else None if None in answers else False
     if kind == "divides":
         return _divides(a, b, known)
     difference = a - b
@@ -166,6 +171,8 @@ def _verdict(kind: str, a: int, b: int) -> bool:
             return a >= b
         case ">":
             return a > b
+        case "broadcast":
+            return a == b or a == 1 or b == 1
         case "divides":
             return a != 0 and b % a == 0
         case "not divides":

@@ -141,14 +141,14 @@ def result_type(tensors: Iterable[tuple[DType | None, int | None]], numbers: Ite
 
     Tensors with dims decide; a 0-dim tensor or a number raises the result only by being of a higher category.
     """
-    dimmed: list[DType | None] = []
-    zero_dim: list[DType | None] = []
-    for dtype, ndim in tensors:
-        if ndim is None:  # may be 0-dim: only an answer that is the same either way is known
-            dimmed.append(dtype)
-            zero_dim.append(dtype)
-        else:
-            (zero_dim if ndim == 0 else dimmed).append(dtype)
+    tensors, numbers = list(tensors), list(numbers)
+    for i, (dtype, ndim) in enumerate(tensors):
+        if ndim is None:  # may be 0-dim or not: only an answer that is the same either way is known
+            rest = tensors[:i] + tensors[i + 1 :]
+            answers = [result_type([*rest, (dtype, n)], numbers) for n in (0, 1)]
+            return answers[0] if answers[0] is answers[1] else None
+    dimmed = [dtype for dtype, ndim in tensors if ndim]
+    zero_dim = [dtype for dtype, ndim in tensors if not ndim]
     groups = [dimmed, zero_dim, [number_dtype(n) for n in numbers]]
     result: DType | None = None
     started = False

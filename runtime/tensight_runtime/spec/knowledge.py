@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar
 
 from tensight_runtime.spec import witness
-from tensight_runtime.spec.cond import Cond
+from tensight_runtime.spec.cond import Cond, compare
 from tensight_runtime.spec.division import rebuilt
 from tensight_runtime.spec.expr import from_terms, without
 from tensight_runtime.spec.learning import Learning, Quotient, decide_normal, divisors, meaning, normal_form
@@ -84,6 +84,11 @@ class Knowledge:
             return None
         if isinstance(cond, bool) or cond.a is UNKNOWN or cond.b is UNKNOWN:
             return self
+        if cond.kind == "broadcast":
+            # one of the two may be 1, so sizes that broadcast teach nothing, unless neither can be
+            if any(self.decide(compare("==", size, 1)) is not False for size in (cond.a, cond.b)):
+                return self
+            cond = Cond("==", cond.a, cond.b)
         new = [Cond("!=", divisor, 0) for divisor in divisors(cond)]  # whoever asked has divided by them
         new = [one for one in new if not self.implies(one)]
         if verdict is None:

@@ -221,7 +221,7 @@ class Op:
         if not self.outs:
             if isinstance(dims, list):
                 return [Fact(dtypes, tuple(d), device) for d in dims]
-            return Fact(dtypes, dims, device)
+            return Fact(dtypes, dims, device, contiguous=self._contiguous(values))
         many = dims if isinstance(dims, list) else [dims] * len(self.outs)
         each = dtypes if isinstance(dtypes, (tuple, list)) else [dtypes] * len(self.outs)
         return tuple(Fact(t, tuple(d), device) for t, d in zip(each, many, strict=True))
@@ -285,6 +285,10 @@ class Op:
                     f"Expected all tensors to be on the same device, but found at least two devices, {found} and {device}!"
                 )
         return found if seen or small is None else small
+
+    def _contiguous(self, values: Sequence) -> bool | None:
+        """A new result may lie in memory as its operands do: it is row-major for sure only if they are."""
+        return True if all(t.fact.contiguous is True for t in self.tensors(values)) else None
 
     def tensors(self, values: Sequence) -> Iterable[TensorLike]:
         """The tensors among bound arguments, in order."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 
-from tensight_runtime.spec.cond import Cond, eq, ge
+from tensight_runtime.spec.cond import Cond, compare, eq, ge
 from tensight_runtime.spec.fact import Fact
 from tensight_runtime.spec.kind import UnknownLike
 from tensight_runtime.spec.require import RankUnknown, Refused, require
@@ -93,15 +93,7 @@ def _broadcast_size(a: Size, b: Size, at: int, message: str) -> Size:
 
 def broadcastable(a: Size, b: Size) -> bool | Cond:
     """May sizes `a` and `b` meet in broadcasting?  False only if they differ wherever neither is 1."""
-    same = eq(a, b)
-    if same is True:
-        return True
-    ones = eq(a, 1), eq(b, 1)
-    if True in [one for one in ones if isinstance(one, bool)]:
-        return True
-    if same is False and ones == (False, False):
-        return False
-    return Cond("broadcast", a, b)
+    return compare("broadcast", a, b)
 
 
 class broadcasted:

@@ -6,7 +6,9 @@ Checkpointing saves memory and changes no result, except for the random state: h
 import tensight_runtime as torch
 
 
-def checkpoint(function, *args, use_reentrant=None, context_fn=None, determinism_check="default", debug=False, **kwargs):
+def checkpoint(
+    function, *args, use_reentrant=None, context_fn=None, determinism_check="default", debug=False, **kwargs
+):
     """`function(*args)`."""
     kwargs.pop("preserve_rng_state", None)
     kwargs.pop("early_stop", None)

@@ -5,6 +5,7 @@ from tensight_runtime.nn.modules.activation import (
     ELU,
     GELU,
     GLU,
+    SELU,
     Hardshrink,
     Hardsigmoid,
     Hardswish,
@@ -14,12 +15,11 @@ from tensight_runtime.nn.modules.activation import (
     LogSoftmax,
     Mish,
     PReLU,
-    RReLU,
     ReLU,
     ReLU6,
-    SELU,
-    SiLU,
+    RReLU,
     Sigmoid,
+    SiLU,
     Softmax,
     Softmax2d,
     Softmin,
@@ -30,6 +30,7 @@ from tensight_runtime.nn.modules.activation import (
     Tanhshrink,
     Threshold,
 )
+from tensight_runtime.nn.modules.adaptive import AdaptiveLogSoftmaxWithLoss
 from tensight_runtime.nn.modules.attention import MultiheadAttention
 from tensight_runtime.nn.modules.batchnorm import (
     BatchNorm1d,
@@ -42,6 +43,14 @@ from tensight_runtime.nn.modules.batchnorm import (
 )
 from tensight_runtime.nn.modules.container import Container, ModuleDict, ModuleList, Sequential
 from tensight_runtime.nn.modules.conv import Conv1d, Conv2d, Conv3d
+from tensight_runtime.nn.modules.conv_lazy import (
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+)
 from tensight_runtime.nn.modules.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from tensight_runtime.nn.modules.distance import CosineSimilarity, PairwiseDistance
 from tensight_runtime.nn.modules.dropout import (
@@ -66,16 +75,16 @@ from tensight_runtime.nn.modules.linear import Bilinear, Identity, LazyLinear, L
 from tensight_runtime.nn.modules.loss import (
     BCELoss,
     BCEWithLogitsLoss,
-    CTCLoss,
     CosineEmbeddingLoss,
     CrossEntropyLoss,
+    CTCLoss,
     GaussianNLLLoss,
     HingeEmbeddingLoss,
     HuberLoss,
     KLDivLoss,
     L1Loss,
-    MSELoss,
     MarginRankingLoss,
+    MSELoss,
     MultiLabelMarginLoss,
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
@@ -130,7 +139,7 @@ from tensight_runtime.nn.modules.pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
-from tensight_runtime.nn.modules.rnn import GRU, GRUCell, LSTM, LSTMCell, RNN, RNNBase, RNNCell, RNNCellBase
+from tensight_runtime.nn.modules.rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
 from tensight_runtime.nn.modules.sparse import Embedding, EmbeddingBag
 from tensight_runtime.nn.modules.transformer import (
     Transformer,
@@ -145,6 +154,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
@@ -217,6 +227,12 @@ __all__ = [
     "LazyBatchNorm1d",
     "LazyBatchNorm2d",
     "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
     "LazyInstanceNorm1d",
     "LazyInstanceNorm2d",
     "LazyInstanceNorm3d",

@@ -33,7 +33,7 @@ class BackwardHooks:
         self.has_input = True
         seen = _Seen.apply(lambda grads: self._entered(at, grads), *[args[i] for i in at])
         replaced = list(args)
-        for i, tensor in zip(at, seen):
+        for i, tensor in zip(at, seen, strict=False):
             replaced[i] = tensor
         return tuple(replaced)
 
@@ -49,7 +49,7 @@ class BackwardHooks:
         if single:
             return seen[0]
         replaced = list(outputs)
-        for i, tensor in zip(at, seen):
+        for i, tensor in zip(at, seen, strict=False):
             replaced[i] = tensor
         return type(outputs)(replaced) if type(outputs) in (tuple, list) else type(outputs)(*replaced)
 
@@ -87,6 +87,6 @@ class BackwardHooks:
 def _spread(at, count, grads):
     """The gradients at their places, None elsewhere."""
     places = [None] * count
-    for i, grad in zip(at, grads):
+    for i, grad in zip(at, grads, strict=False):
         places[i] = grad
     return tuple(places)

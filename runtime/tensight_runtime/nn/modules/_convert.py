@@ -35,9 +35,7 @@ def to(self, *args, **kwargs):
     if "tensor" in kwargs:
         device, dtype = kwargs["tensor"].device, kwargs["tensor"].dtype
     if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
-        raise TypeError(
-            f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
-        )
+        raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
     if dtype is None and device is None:
         return self
 

@@ -36,7 +36,7 @@ def run_packed(rnn, packed, hx):
             last_h.append(state[0])
             if lstm:
                 last_c.append(state[1])
-        steps = outputs[0] if directions == 1 else [torch.cat(pair, -1) for pair in zip(*outputs)]
+        steps = outputs[0] if directions == 1 else [torch.cat(pair, -1) for pair in zip(*outputs, strict=False)]
         if rnn.dropout > 0 and layer < rnn.num_layers - 1:
             dropped = F.dropout(torch.cat(list(steps)), rnn.dropout, rnn.training)
             steps = dropped.split(packed.batch_sizes.tolist())
@@ -56,7 +56,7 @@ def _run_direction(rnn, weights, steps, state, backwards):
     for x in reversed(steps) if backwards else steps:
         active = x.shape[0]
         now = _step(rnn, weights, x, [s[:active] for s in state])
-        state = [torch.cat([new, old[active:]]) for new, old in zip(now, state)]
+        state = [torch.cat([new, old[active:]]) for new, old in zip(now, state, strict=False)]
         outputs.append(now[0])
     return (outputs[::-1] if backwards else outputs), state
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 import tensight_runtime as torch
 from tensight_runtime.engine.hooks import RemovableHandle
-from tensight_runtime.nn.modules.utils import typename
 from tensight_runtime.nn.parameter import Parameter, is_lazy
 
 _EXTRA_STATE = "_extra_state"
@@ -94,7 +93,8 @@ def load_state_dict(self, state_dict, strict=True, assign=False):
     metadata = getattr(state_dict, "_metadata", None)
     state = OrderedDict(state_dict)
     missing, unexpected, errors = [], [], []
-    _load_into(self, state, "", metadata, strict, missing, unexpected, errors, assign)
+    # Collected also where they are no error: they are the result.
+    _load_into(self, state, "", metadata, True, missing, unexpected, errors, assign)
     if strict:
         if missing:
             errors.insert(0, "Missing key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in missing)))

@@ -6,6 +6,7 @@ Elementwise unless said otherwise: the output has the input's shape.
 import tensight_runtime as torch
 from tensight_runtime.nn import functional as F
 from tensight_runtime.nn import init as _init
+from tensight_runtime.nn.modules.attention import MultiheadAttention as MultiheadAttention
 from tensight_runtime.nn.modules.module import Module
 from tensight_runtime.nn.parameter import Parameter
 

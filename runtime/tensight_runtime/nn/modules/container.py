@@ -6,6 +6,9 @@ Children are kept under "0", "1" ... (lists) or their keys (dicts), which are th
 from collections.abc import Iterable, Mapping
 
 from tensight_runtime.nn.modules.module import Module
+from tensight_runtime.nn.modules.parameters import ParameterDict as ParameterDict
+from tensight_runtime.nn.modules.parameters import ParameterList as ParameterList
+from tensight_runtime.nn.modules.utils import position
 
 
 class Container(Module):
@@ -15,14 +18,6 @@ class Container(Module):
         super().__init__()
         for name, module in kwargs.items():
             self.add_module(name, module)
-
-
-def _position(index, length):
-    """A list index as a position from the front."""
-    index = index.__index__()
-    if not -length <= index < length:
-        raise IndexError(f"index {index} is out of range")
-    return index + length if index < 0 else index
 
 
 def _renumber(modules, children):
@@ -61,14 +56,14 @@ class Sequential(Module):
     def __getitem__(self, idx):
         if isinstance(idx, slice):
             return type(self)(dict(list(self._modules.items())[idx]))
-        return list(self._modules.values())[_position(idx, len(self._modules))]
+        return list(self._modules.values())[position(idx, len(self._modules))]
 
     def __setitem__(self, idx, module):
-        setattr(self, list(self._modules)[_position(idx, len(self._modules))], module)
+        setattr(self, list(self._modules)[position(idx, len(self._modules))], module)
 
     def __delitem__(self, idx):
         names = list(self._modules)
-        for name in names[idx] if isinstance(idx, slice) else [names[_position(idx, len(names))]]:
+        for name in names[idx] if isinstance(idx, slice) else [names[position(idx, len(names))]]:
             delattr(self, name)
         _renumber(self._modules, list(self._modules.values()))
 
@@ -148,10 +143,10 @@ class ModuleList(Module):
     def __getitem__(self, idx):
         if isinstance(idx, slice):
             return type(self)(list(self._modules.values())[idx])
-        return self._modules[str(_position(idx, len(self._modules)))]
+        return self._modules[str(position(idx, len(self._modules)))]
 
     def __setitem__(self, idx, module):
-        setattr(self, str(_position(idx, len(self._modules))), module)
+        setattr(self, str(position(idx, len(self._modules))), module)
 
     def __delitem__(self, idx):
         children = list(self._modules.values())
@@ -252,7 +247,8 @@ class ModuleDict(Module):
         """Add the modules of a mapping or of (key, module) pairs."""
         if not isinstance(modules, Iterable):
             raise TypeError(
-                f"ModuleDict.update should be called with an iterable of key/value pairs, but got {type(modules).__name__}"
+                "ModuleDict.update should be called with an iterable of key/value pairs, but got "
+                f"{type(modules).__name__}"
             )
         if isinstance(modules, (Mapping, ModuleDict)):
             for key, module in modules.items():
@@ -260,11 +256,7 @@ class ModuleDict(Module):
             return
         for i, pair in enumerate(modules):
             if not isinstance(pair, Iterable):
-                raise TypeError(
-                    f"ModuleDict update sequence element #{i} should be Iterable; is{type(pair).__name__}"
-                )
+                raise TypeError(f"ModuleDict update sequence element #{i} should be Iterable; is{type(pair).__name__}")
             if len(pair) != 2:
-                raise ValueError(
-                    f"ModuleDict update sequence element #{i} has length {len(pair)}; 2 is required"
-                )
+                raise ValueError(f"ModuleDict update sequence element #{i} has length {len(pair)}; 2 is required")
             self[pair[0]] = pair[1]

@@ -5,14 +5,14 @@ Input [N, in_channels, *size]; each size L becomes
 """
 
 from tensight_runtime.nn import functional as F
-from tensight_runtime.nn.modules.conv import _ConvNd
+from tensight_runtime.nn.modules._conv_nd import _ConvNd
 from tensight_runtime.nn.modules.utils import _pair, _single, _triple
 
 
 class _ConvTransposeNd(_ConvNd):
     def __init__(
-        self, in_channels, out_channels, kernel_size, stride, padding, dilation, transposed, output_padding, groups, bias,
-        padding_mode, device=None, dtype=None,
+        self, in_channels, out_channels, kernel_size, stride, padding, dilation, transposed, output_padding, groups,
+        bias, padding_mode, device=None, dtype=None,
     ):  # fmt: skip
         if padding_mode != "zeros":
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
@@ -55,8 +55,8 @@ class ConvTranspose1d(_ConvTransposeNd):
     """torch.nn.ConvTranspose1d: [N, C, L] -> [N, out, L']."""
 
     def __init__(
-        self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1,
-        padding_mode="zeros", device=None, dtype=None,
+        self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True,
+        dilation=1, padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
             in_channels, out_channels, _single(kernel_size), _single(stride), _single(padding), _single(dilation), True,
@@ -74,8 +74,8 @@ class ConvTranspose2d(_ConvTransposeNd):
     """torch.nn.ConvTranspose2d: [N, C, H, W] -> [N, out, H', W']."""
 
     def __init__(
-        self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1,
-        padding_mode="zeros", device=None, dtype=None,
+        self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True,
+        dilation=1, padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
             in_channels, out_channels, _pair(kernel_size), _pair(stride), _pair(padding), _pair(dilation), True,
@@ -93,8 +93,8 @@ class ConvTranspose3d(_ConvTransposeNd):
     """torch.nn.ConvTranspose3d: [N, C, D, H, W] -> [N, out, D', H', W']."""
 
     def __init__(
-        self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1,
-        padding_mode="zeros", device=None, dtype=None,
+        self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True,
+        dilation=1, padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
             in_channels, out_channels, _triple(kernel_size), _triple(stride), _triple(padding), _triple(dilation), True,

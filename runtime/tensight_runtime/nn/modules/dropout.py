@@ -1,7 +1,7 @@
 """Dropout.  https://docs.pytorch.org/docs/2.13/nn.html#dropout-layers
 
-In training, each element (or channel) is zeroed with probability p and the others are scaled by 1/(1-p); in evaluation the
-result is the input.
+In training, each element (or channel) is zeroed with probability p and the others are scaled by 1/(1-p); in
+evaluation the result is the input.
 """
 
 from tensight_runtime.nn import functional as F

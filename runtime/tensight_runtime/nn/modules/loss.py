@@ -1,7 +1,7 @@
 """Losses.  https://docs.pytorch.org/docs/2.13/nn.html#loss-functions
 
-`reduction` is "mean" (the default) or "sum", a scalar, or "none", a loss per element or sample.  `size_average` and `reduce`
-are its old spelling.
+`reduction` is "mean" (the default) or "sum", a scalar, or "none", a loss per element or sample.  `size_average` and
+`reduce` are its old spelling.
 """
 
 import warnings
@@ -149,9 +149,7 @@ class NLLLoss(_WeightedLoss):
         self.ignore_index = ignore_index
 
     def forward(self, input, target):
-        return F.nll_loss(
-            input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction
-        )
+        return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
 class NLLLoss2d(NLLLoss):
@@ -271,9 +269,7 @@ class MarginRankingLoss(_Loss):
 class TripletMarginLoss(_Loss):
     """torch.nn.TripletMarginLoss: max(0, d(anchor, positive) - d(anchor, negative) + margin); all [N, D]."""
 
-    def __init__(
-        self, margin=1.0, p=2.0, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"
-    ):
+    def __init__(self, margin=1.0, p=2.0, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"):
         super().__init__(size_average, reduce, reduction)
         if margin <= 0:
             raise ValueError(f"TripletMarginLoss: expected margin to be greater than 0, got {margin} instead")

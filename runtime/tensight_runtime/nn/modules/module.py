@@ -13,6 +13,11 @@ from tensight_runtime.nn.modules import _calling, _convert, _state
 from tensight_runtime.nn.modules.utils import typename
 from tensight_runtime.nn.parameter import Buffer, Parameter
 
+register_module_forward_pre_hook = _calling.register_module_forward_pre_hook
+register_module_forward_hook = _calling.register_module_forward_hook
+register_module_full_backward_pre_hook = _calling.register_module_full_backward_pre_hook
+register_module_full_backward_hook = _calling.register_module_full_backward_hook
+
 
 class Module:
     dump_patches = False
@@ -28,7 +33,9 @@ class Module:
 
     def __init__(self, *args, **kwargs):
         if kwargs and not self.call_super_init:
-            raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'")
+            raise TypeError(
+                f"{type(self).__name__}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'"
+            )
         if args and not self.call_super_init:
             raise TypeError(
                 f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were given"
@@ -75,7 +82,8 @@ class Module:
         if isinstance(value, Parameter):
             if self._parameters is None:
                 raise AttributeError("cannot assign parameters before Module.__init__() call")
-            self._forget(name)
+            if name not in self._parameters:
+                self._forget(name)
             self.register_parameter(name, value)
         elif self._parameters is None:
             if isinstance(value, Module):
@@ -88,7 +96,8 @@ class Module:
                 )
             self._parameters[name] = None
         elif isinstance(value, Module):
-            self._forget(name)
+            if name not in self._modules:
+                self._forget(name)
             self._modules[name] = value
         elif name in self._modules:
             if value is not None:
@@ -97,7 +106,8 @@ class Module:
                 )
             self._modules[name] = None
         elif isinstance(value, Buffer):
-            self._forget(name)
+            if name not in self._buffers:
+                self._forget(name)
             self.register_buffer(name, value, value.persistent)
         elif name in self._buffers:
             if value is not None and not isinstance(value, torch.Tensor):
@@ -149,8 +159,9 @@ class Module:
                 )
             if param.grad_fn is not None:
                 raise ValueError(
-                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. "
-                    f"To express '{name}' as a function of another Tensor, compute the value in the forward() method."
+                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created "
+                    f"explicitly. To express '{name}' as a function of another Tensor, compute the value in the "
+                    "forward() method."
                 )
         self._parameters[name] = param
 

@@ -6,8 +6,8 @@ A tensor that is put in becomes a Parameter; anything else is kept as it is and 
 from collections.abc import Iterable, Mapping
 
 import tensight_runtime as torch
-from tensight_runtime.nn.modules.container import _position
 from tensight_runtime.nn.modules.module import Module
+from tensight_runtime.nn.modules.utils import position
 from tensight_runtime.nn.parameter import Parameter
 
 
@@ -42,10 +42,10 @@ class ParameterList(Module):
     def __getitem__(self, idx):
         if isinstance(idx, slice):
             return ParameterList([self[i] for i in range(*idx.indices(self._size))])
-        return getattr(self, str(_position(idx, self._size)))
+        return getattr(self, str(position(idx, self._size)))
 
     def __setitem__(self, idx, param):
-        setattr(self, str(_position(idx, self._size)), _as_parameter(param))
+        setattr(self, str(position(idx, self._size)), _as_parameter(param))
 
     def append(self, value):
         """Add a value at the end."""

@@ -116,9 +116,7 @@ class AvgPool1d(_AvgPoolNd):
         self.count_include_pad = count_include_pad
 
     def forward(self, input):
-        return F.avg_pool1d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
-        )
+        return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
 
 class AvgPool2d(_AvgPoolNd):
@@ -253,9 +251,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
 
 
 class _FractionalMaxPoolNd(Module):
-    def __init__(
-        self, kernel_size, output_size, output_ratio, return_indices, _random_samples
-    ):
+    def __init__(self, kernel_size, output_size, output_ratio, return_indices, _random_samples):
         super().__init__()
         self.kernel_size = kernel_size
         self.return_indices = return_indices
@@ -263,9 +259,7 @@ class _FractionalMaxPoolNd(Module):
         self.output_size = output_size
         self.output_ratio = output_ratio
         if output_size is None and output_ratio is None:
-            raise ValueError(
-                f"{type(self).__name__} requires specifying either an output size, or a pooling ratio"
-            )
+            raise ValueError(f"{type(self).__name__} requires specifying either an output size, or a pooling ratio")
         if output_size is not None and output_ratio is not None:
             raise ValueError("only one of output_size and output_ratio may be specified")
         if output_ratio is not None and not all(0 < ratio < 1 for ratio in self.output_ratio):
@@ -278,9 +272,7 @@ class _FractionalMaxPoolNd(Module):
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
     """torch.nn.FractionalMaxPool2d: maxima over windows at random places."""
 
-    def __init__(
-        self, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None
-    ):
+    def __init__(self, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None):
         super().__init__(
             _pair(kernel_size),
             None if output_size is None else _pair(output_size),
@@ -299,9 +291,7 @@ class FractionalMaxPool2d(_FractionalMaxPoolNd):
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
     """torch.nn.FractionalMaxPool3d: maxima over windows at random places."""
 
-    def __init__(
-        self, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None
-    ):
+    def __init__(self, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None):
         super().__init__(
             _triple(kernel_size),
             None if output_size is None else _triple(output_size),

@@ -1,7 +1,7 @@
 """Recurrent layers.  https://docs.pytorch.org/docs/2.13/nn.html#recurrent-layers
 
-Input [L, N, input_size] (`batch_first`: [N, L, input_size]; without batch [L, input_size]) -> output [L, N, D * hidden],
-states [D * num_layers, N, hidden]; D is 2 if bidirectional, else 1.
+Input [L, N, input_size] (`batch_first`: [N, L, input_size]; without batch [L, input_size]) -> output [L, N,
+D * hidden], states [D * num_layers, N, hidden]; D is 2 if bidirectional, else 1.
 """
 
 import math
@@ -20,8 +20,8 @@ class RNNBase(Module):
     """torch.nn.RNNBase: the weights of all layers and directions, weight_ih_l0, weight_hh_l0 ..."""
 
     def __init__(
-        self, mode, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-        proj_size=0, device=None, dtype=None,
+        self, mode, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
+        bidirectional=False, proj_size=0, device=None, dtype=None,
     ):  # fmt: skip
         super().__init__()
         _check_options(mode, hidden_size, num_layers, dropout, proj_size)
@@ -51,7 +51,7 @@ class RNNBase(Module):
                 if proj_size > 0:
                     names.append("weight_hr" + suffix)
                     shapes.append((proj_size, hidden_size))
-                for name, shape in zip(names, shapes):
+                for name, shape in zip(names, shapes, strict=False):
                     setattr(self, name, Parameter(torch.empty(shape, device=device, dtype=dtype)))
                 self._flat_weights_names += names
                 self._all_weights.append(names)
@@ -178,8 +178,8 @@ class RNN(RNNBase):
         if nonlinearity != "tanh" and nonlinearity != "relu":
             raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
         super().__init__(
-            "RNN_TANH" if nonlinearity == "tanh" else "RNN_RELU", input_size, hidden_size, num_layers, bias, batch_first,
-            dropout, bidirectional, 0, device, dtype,
+            "RNN_TANH" if nonlinearity == "tanh" else "RNN_RELU", input_size, hidden_size, num_layers, bias,
+            batch_first, dropout, bidirectional, 0, device, dtype,
         )  # fmt: skip
         self.nonlinearity = nonlinearity
 
@@ -214,7 +214,17 @@ class LSTM(RNNBase):
         proj_size=0, device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            "LSTM", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, device, dtype
+            "LSTM",
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            proj_size,
+            device,
+            dtype,
         )
 
     def forward(self, input, hx=None):
@@ -227,7 +237,8 @@ class LSTM(RNNBase):
         if hx is not None and (hx[0].ndim != expected or hx[1].ndim != expected):
             what = "batched 3-D" if batched else "unbatched 2-D"
             raise RuntimeError(
-                f"For {what} input, hx and cx should also be {expected}-D but got ({hx[0].ndim}-D, {hx[1].ndim}-D) tensors"
+                f"For {what} input, hx and cx should also be {expected}-D but got "
+                f"({hx[0].ndim}-D, {hx[1].ndim}-D) tensors"
             )
         if not batched:
             input = input.unsqueeze(batch_dim)

@@ -8,7 +8,7 @@ from tensight_runtime.nn.parameter import Parameter
 
 
 class Embedding(Module):
-    """torch.nn.Embedding: integers [*] -> rows of weight, [*, embedding_dim]; weight [num_embeddings, embedding_dim]."""
+    """torch.nn.Embedding: integers [*] -> rows of weight [num_embeddings, embedding_dim]: [*, embedding_dim]."""
 
     def __init__(
         self, num_embeddings, embedding_dim, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False,
@@ -62,7 +62,14 @@ class Embedding(Module):
 
     @classmethod
     def from_pretrained(
-        cls, embeddings, freeze=True, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False
+        cls,
+        embeddings,
+        freeze=True,
+        padding_idx=None,
+        max_norm=None,
+        norm_type=2.0,
+        scale_grad_by_freq=False,
+        sparse=False,
     ):
         """An Embedding of the given [num_embeddings, embedding_dim]."""
         if embeddings.ndim != 2:
@@ -148,7 +155,16 @@ class EmbeddingBag(Module):
             raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
         rows, cols = embeddings.shape
         bag = cls(
-            rows, cols, max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset, padding_idx
+            rows,
+            cols,
+            max_norm,
+            norm_type,
+            scale_grad_by_freq,
+            mode,
+            sparse,
+            embeddings,
+            include_last_offset,
+            padding_idx,
         )
         bag.weight.requires_grad = not freeze
         return bag

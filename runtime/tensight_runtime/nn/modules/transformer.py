@@ -1,7 +1,7 @@
 """Transformers.  https://docs.pytorch.org/docs/2.13/nn.html#transformer-layers
 
-src [S, N, E], tgt [T, N, E] (`batch_first`: [N, S, E], [N, T, E]) -> [T, N, E]; masks [T, T], [S, S], [T, S]; padding masks
-[N, S], [N, T].
+src [S, N, E], tgt [T, N, E] (`batch_first`: [N, S, E], [N, T, E]) -> [T, N, E]; masks [T, T], [S, S], [T, S]; padding
+masks [N, S], [N, T].
 """
 
 import copy
@@ -80,9 +80,7 @@ class Transformer(Module):
             raise RuntimeError("the batch number of src and tgt must be equal")
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
             raise RuntimeError("the feature number of src and tgt must be equal to d_model")
-        memory = self.encoder(
-            src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
-        )
+        memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
         return self.decoder(
             tgt,
             memory,
@@ -114,9 +112,7 @@ class TransformerEncoder(Module):
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):
         output = src
         for layer in self.layers:
-            output = layer(
-                output, src_mask=mask, src_key_padding_mask=src_key_padding_mask, is_causal=bool(is_causal)
-            )
+            output = layer(output, src_mask=mask, src_key_padding_mask=src_key_padding_mask, is_causal=bool(is_causal))
         if self.norm is not None:
             output = self.norm(output)
         return output
@@ -153,7 +149,7 @@ class TransformerDecoder(Module):
 
 
 class TransformerEncoderLayer(Module):
-    """torch.nn.TransformerEncoderLayer: self-attention, then two linear layers; each added to its input and normalized."""
+    """torch.nn.TransformerEncoderLayer: self-attention, then two linear layers, each with a residual and a norm."""
 
     def __init__(
         self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation="relu", layer_norm_eps=1e-5,

@@ -7,9 +7,7 @@ from tensight_runtime.nn.modules.module import Module
 class Upsample(Module):
     """torch.nn.Upsample: [N, C, *size] to `size`, or `scale_factor` times its own."""
 
-    def __init__(
-        self, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None
-    ):
+    def __init__(self, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None):
         super().__init__()
         self.name = type(self).__name__
         self.size = size

@@ -44,3 +44,11 @@ def typename(o):
     if kind.__module__ in ("builtins", "__builtin__"):
         return kind.__name__
     return f"{kind.__module__}.{kind.__qualname__}".replace("tensight_runtime.", "torch.")
+
+
+def position(index, length):
+    """A list index as a position from the front."""
+    index = index.__index__()
+    if not -length <= index < length:
+        raise IndexError(f"index {index} is out of range")
+    return index + length if index < 0 else index

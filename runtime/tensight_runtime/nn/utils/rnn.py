@@ -1,7 +1,7 @@
 """torch.nn.utils.rnn: sequences of different lengths.  https://docs.pytorch.org/docs/2.13/nn.html#utilities
 
-A PackedSequence holds the sequences step by step, the longest first: `data` [sum of lengths, *], `batch_sizes[t]` the number
-of sequences that have a step t.
+A PackedSequence holds the sequences step by step, the longest first: `data` [sum of lengths, *], `batch_sizes[t]` the
+number of sequences that have a step t.
 """
 
 import warnings
@@ -73,8 +73,8 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
         if any(lengths[i] < lengths[i + 1] for i in range(len(lengths) - 1)):
             raise RuntimeError(
                 "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
-                "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you "
-                "do not need ONNX exportability."
+                "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if "
+                "you do not need ONNX exportability."
             )
         sorted_indices = None
     else:
@@ -120,7 +120,7 @@ def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="
         sequences = sequences.unbind(0)
     elif not isinstance(sequences, (list, tuple)):
         warnings.warn(
-            "pad_sequence: Expected iterable for input sequences, but got arg of type: " f"{type(sequences)}",
+            f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}",
             stacklevel=2,
         )
     if padding_side not in ("left", "right"):
@@ -140,7 +140,7 @@ def unpad_sequence(padded_sequences, lengths, batch_first=False):
     """The reverse of `pad_sequence`: a list of tensors [L_i, *]."""
     if not batch_first:
         padded_sequences = padded_sequences.transpose(0, 1)
-    return [sequence[:length] for sequence, length in zip(padded_sequences, lengths)]
+    return [sequence[:length] for sequence, length in zip(padded_sequences, lengths, strict=False)]
 
 
 def pack_sequence(sequences, enforce_sorted=True):

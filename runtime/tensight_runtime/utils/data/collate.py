@@ -19,18 +19,18 @@ def default_collate(batch):
     if isinstance(sample, (str, bytes)):
         return batch
     if isinstance(sample, tuple) and hasattr(sample, "_fields"):
-        return type(sample)(*[default_collate(column) for column in zip(*batch)])
+        return type(sample)(*[default_collate(column) for column in zip(*batch, strict=False)])
     if isinstance(sample, (tuple, list)):
         if any(len(other) != len(sample) for other in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
-        return [default_collate(column) for column in zip(*batch)]
+        return [default_collate(column) for column in zip(*batch, strict=False)]
     if isinstance(sample, Mapping):
         collated = {key: default_collate([other[key] for other in batch]) for key in sample}
         return collated if type(sample) is dict else _like(sample, collated)
     if _is_numpy(sample):
         return _collate_numpy(batch, sample)
     if isinstance(sample, Sequence):
-        return [default_collate(column) for column in zip(*batch)]
+        return [default_collate(column) for column in zip(*batch, strict=False)]
     raise TypeError(_BAD_TYPE.format(type(sample)))
 
 

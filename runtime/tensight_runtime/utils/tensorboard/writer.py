@@ -20,9 +20,7 @@ def _plain(value):
 class SummaryWriter:
     """Writes event files that TensorBoard shows, to `log_dir` (runs/<date>_<host> unless given)."""
 
-    def __init__(
-        self, log_dir=None, comment="", purge_step=None, max_queue=10, flush_secs=120, filename_suffix=""
-    ):
+    def __init__(self, log_dir=None, comment="", purge_step=None, max_queue=10, flush_secs=120, filename_suffix=""):
         from tensorboardX import SummaryWriter as Writer
 
         self._writer = Writer(
@@ -78,9 +76,7 @@ class SummaryWriter:
     def add_graph(self, model, input_to_model=None, verbose=False, use_strict_trace=True):
         """Graphs need torch's tracer: nothing is written."""
 
-    def add_embedding(
-        self, mat, metadata=None, label_img=None, global_step=None, tag="default", metadata_header=None
-    ):
+    def add_embedding(self, mat, metadata=None, label_img=None, global_step=None, tag="default", metadata_header=None):
         """Points [N, D] for the projector."""
         self._writer.add_embedding(_plain(mat), metadata, _plain(label_img), global_step, tag, metadata_header)
 

@@ -1,0 +1,3 @@
+"""torch.distributions.bernoulli."""
+
+from tensight_runtime.distributions.discrete import Bernoulli as Bernoulli

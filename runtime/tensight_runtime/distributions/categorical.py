@@ -1,0 +1,3 @@
+"""torch.distributions.categorical."""
+
+from tensight_runtime.distributions.discrete import Categorical as Categorical

@@ -1,0 +1,3 @@
+"""torch.distributions.normal."""
+
+from tensight_runtime.distributions.continuous import Normal as Normal

@@ -1,0 +1,3 @@
+"""torch.distributions.uniform."""
+
+from tensight_runtime.distributions.continuous import Uniform as Uniform
