@@ -35,12 +35,14 @@ def analyse(
     extra_builtins: dict[str, object] | None = None,
     numbers: dict | None = None,
     watch_names: bool = False,
+    modules: dict[str, str] | None = None,
 ) -> Result:
     """Interpret the program at `path`.
 
     `roots` are the user's own files and folders, whose facts are kept; modules are looked for beside the program and in
     the roots.  Nothing is executed.  `extra_builtins` are names every module sees (the tests' `given`); `numbers` stand in
     for symbols when a witness is replayed.  With `watch_names` the reads of names are kept as well, for hovers.
+    `modules` are files that plugins give for packages.
     """
     from tensight_analyzer.source.files import read_file
 
@@ -48,6 +50,7 @@ def analyse(
     own = tuple(os.path.abspath(r) for r in roots) or (path,)
     folders = dict.fromkeys([os.path.dirname(path), *(o if os.path.isdir(o) else os.path.dirname(o) for o in own)])
     project = Project(read or read_file, tuple(folders), own)
+    project.modules.update(modules or {})
     domain = AbstractDomain()
     machine = Machine(domain, project, ops or table(), budget, listeners, numbers)
     machine.builtins.update(extra_builtins or {})

@@ -74,7 +74,7 @@ def check_file(file: str, roots: tuple[str, ...], rules: list[Rule], settings: S
     def run(numbers: Numbers | None) -> tuple[Result, list[Claim]]:
         listener = Listener(rules, scene)
         result = analyse(file, roots, reader.program_or_none, registry.table, settings.budget, (listener,),
-                         numbers=numbers, **more)  # fmt: skip
+                         numbers=numbers, modules=registry.modules, **more)  # fmt: skip
         return result, listener.claims
 
     result, claims = run(None)

@@ -23,8 +23,8 @@ FORMATS = ("full", "concise", "json", "github", "sarif")
 
 # commands of the other packages: name -> (module, function taking the arguments, what it does)
 DELEGATES: Final = {
-    "server": ("tensight_server.app", "main", "the language server, for editors"),
-    "hover": ("tensight_server.hover", "main", "what the editor would show at FILE:LINE:COL"),
+    "server": ("tensight_server.__main__", "main", "the language server, for editors"),
+    "hover": ("tensight_server.hover_command", "main_hover", "what the editor would show at FILE:LINE:COL"),
     "run": ("tensight_runtime.run", "main", "run a program with tensight_runtime in place of torch"),
 }  # fmt: skip
 
@@ -137,7 +137,9 @@ def run_infer(options: argparse.Namespace) -> int:
     roots = tuple(options.root) or (options.program,)
 
     def lines() -> list[str]:
-        result = analyse(options.program, roots, reader.program_or_none, installed().table, settings.budget)
+        registry = installed()
+        result = analyse(options.program, roots, reader.program_or_none, registry.table, settings.budget,
+                         modules=registry.modules)  # fmt: skip
         for note, count in result.notes.items():
             if "stopped" in note:
                 print(f"tensight: {note}", file=sys.stderr)

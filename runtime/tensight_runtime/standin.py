@@ -11,8 +11,7 @@ from types import ModuleType
 
 
 def install() -> None:
-    """From now on `torch` and `torch.x` are imported as `tensight_runtime` and `tensight_runtime.x`, one module "
-    "each."""
+    """From now on `torch` and `torch.x` are imported as `tensight_runtime` and `tensight_runtime.x`, one module each."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 
@@ -26,7 +25,9 @@ class _Finder(MetaPathFinder):
             found = importlib.util.find_spec(own)
         except ModuleNotFoundError:
             found = None
-        return None if found is None else ModuleSpec(fullname, _Loader(own), is_package=True)
+        if found is None:  # no other finder is asked: with torch installed it would answer
+            raise ModuleNotFoundError(f"{fullname} is not in tensight_runtime", name=fullname)
+        return ModuleSpec(fullname, _Loader(own), is_package=True)
 
 
 class _Loader(Loader):

@@ -17,6 +17,7 @@ from tensight_server.documents import Document, Documents
 from tensight_server.processes import Helper
 from tensight_server.view import View
 
+MODULE = "tensight_server.analyst"
 PATIENCE = 0.3  # seconds an analysis of an older text may go on when a newer one waits
 LIMIT = 45.0  # seconds after which the process is taken to be stuck
 MOST_DEATHS = 5  # in a row, without an answer between them
@@ -39,36 +40,32 @@ class Analysis:
     """Keeps the views of the open files up to date; `on_view(document)` is called for each new one."""
 
     def __init__(self, documents: Documents, roots: Callable[[str], list[str]], on_view: Callable[[Document], None],
-                 on_busy: Callable[[bool], None] = lambda busy: None):  # fmt: skip
+                 on_busy: Callable[[bool], None] = lambda busy: None, helper: Helper | None = None):  # fmt: skip
         self.documents = documents
         self.roots = roots
         self.on_view = on_view
         self.on_busy = on_busy
-        self.helper: Helper | None = None
+        self.helper = helper
         self.waiting: dict[str, Job] = {}
         self.running: Job | None = None
         self.number = 0
         self.deaths = 0
         self.deadly: dict[str, tuple[int, int]] = {}  # path -> (version, how often it killed the process)
         self._timer: asyncio.TimerHandle | None = None
-        self._closed = False
 
-    async def start(self) -> None:
-        if self._closed:
-            return
-        helper = Helper("tensight_server.analyst", self._answered, self._died)
-        await helper.start()
-        self.helper = helper
+    def start(self) -> None:
+        """Start the process, unless it was, and give it the texts of all open files."""
+        self.helper = self.helper or Helper(MODULE)
+        self.helper.listen(self._answered, self._died)
         for document in self.documents.by_uri.values():
             self._tell(document.path, document.source.text)
         self._next()
 
-    async def close(self) -> None:
-        self._closed = True
+    def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         if self.helper is not None:
-            await self.helper.close()
+            self.helper.close()
 
     # -- what is wanted ---------------------------------------------------------------------------------------------------
 
@@ -147,15 +144,13 @@ class Analysis:
     def _stuck(self, number: int) -> None:
         if self.running is not None and self.number == number and self.helper is not None:
             log.error("%s: no answer from the analysis after %g s", self.running.path, LIMIT)
-            self.helper.kill()
+            self.helper.kill(tell=True)
 
     def _died(self) -> None:
         self.helper = None
         job, self.running = self.running, None
         if self._timer is not None:
             self._timer.cancel()
-        if self._closed:
-            return
         self.deaths += 1
         if job is not None:
             version, times = self.deadly.get(job.path, (job.version, 0))
@@ -166,6 +161,6 @@ class Analysis:
                 self.waiting.setdefault(job.path, job)
         self.on_busy(False)
         if self.deaths <= MOST_DEATHS:
-            asyncio.ensure_future(self.start())
+            self.start()
         else:
             log.error("the analysis process died %d times in a row: it is not started again", self.deaths)

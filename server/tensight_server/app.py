@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from lsprotocol import types
@@ -19,6 +17,7 @@ from tensight_server.convert import Converter, client_of
 from tensight_server.documents import Document, Documents
 from tensight_server.evaluation import Evaluation
 from tensight_server.features import actions, diagnostics, hover, inlay
+from tensight_server.processes import Helper
 from tensight_server.settings import Client, Settings
 
 FEATURES = (diagnostics, hover, inlay, actions)
@@ -45,7 +44,7 @@ class Protocol(LanguageServerProtocol):
 class TensightServer(LanguageServer):
     """What all features share.  `on_view` and `on_close` are told of documents."""
 
-    def __init__(self):
+    def __init__(self, analyst: Helper | None = None):
         super().__init__("tensight", own_version(), protocol_cls=Protocol)
         self.documents = Documents()
         self.settings = Settings()
@@ -55,6 +54,7 @@ class TensightServer(LanguageServer):
         self.on_close: list[Callable[[Document], None]] = []
         self.analysis: Analysis | None = None
         self.evaluation: Evaluation | None = None
+        self._analyst = analyst  # the analysis process, if it was started early
         self.wants_status = False
         self._status: dict = {}
         register(self)
@@ -86,17 +86,17 @@ class TensightServer(LanguageServer):
             self._status |= changes
             self.protocol.notify("tensight/status", self._status)
 
-    async def start_helpers(self) -> None:
+    def start_helpers(self) -> None:
         self.analysis = Analysis(
-            self.documents, self.roots, self.viewed, lambda busy: self.status(busy=busy)
+            self.documents, self.roots, self.viewed, lambda busy: self.status(busy=busy), self._analyst
         )
         self.evaluation = Evaluation()
-        await self.analysis.start()
+        self.analysis.start()
 
-    async def stop_helpers(self) -> None:
+    def stop_helpers(self) -> None:
         for helper in (self.analysis, self.evaluation):
             if helper is not None:
-                await helper.close()
+                helper.close()
 
     def apply(self, settings: Settings) -> None:
         changed = settings != self.settings
@@ -112,12 +112,13 @@ def register(server: TensightServer) -> None:
 
     @server.feature(types.INITIALIZE)
     async def initialize(params: types.InitializeParams) -> None:
-        server.client = client_of(params, str(server.workspace.position_encoding.value))
+        encoding = server.workspace.position_encoding
+        server.client = client_of(params, getattr(encoding, "value", encoding) or "utf-16")
         server.convert = Converter(server.client, server.documents)
         options = params.initialization_options if isinstance(params.initialization_options, dict) else {}
         server.wants_status = options.get("status") is True
         server.settings = Settings.read(options.get("settings"))
-        await server.start_helpers()
+        server.start_helpers()
 
     @server.feature(types.INITIALIZED)
     async def initialized(params: types.InitializedParams) -> None:
@@ -126,11 +127,11 @@ def register(server: TensightServer) -> None:
         if server.client.watching:
             await watch(server)
         if server.settings.evaluate and server.client.trusted and server.evaluation is not None:
-            await server.evaluation.start()
+            server.evaluation.start()
 
     @server.feature(types.SHUTDOWN)
     async def shutdown(params: None) -> None:
-        await server.stop_helpers()
+        server.stop_helpers()
 
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     def opened(params: types.DidOpenTextDocumentParams) -> None:
@@ -209,33 +210,3 @@ def own_version() -> str:
         return version("tensight")
     except PackageNotFoundError:  # run from a checkout
         return "0"
-
-
-# -- running it --------------------------------------------------------------------------------------------------------
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """`tensight server [--stdio | --tcp PORT]`."""
-    parser = argparse.ArgumentParser(prog="tensight server", description="The language server, for editors.")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--stdio", action="store_true", help="speak over standard input and output (the default)")
-    how.add_argument("--tcp", type=int, metavar="PORT", help="listen on this port of the loopback interface")
-    parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
-    options = parser.parse_args(argv)
-    logging.basicConfig(stream=sys.stderr, level=options.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    server = TensightServer()
-    if options.tcp is not None:
-        server.start_tcp("127.0.0.1", options.tcp)
-    else:
-        speak(server)
-    return 0
-
-
-def speak(server: TensightServer) -> None:
-    """Over standard input and output.  Whatever else prints in this process goes to standard error."""
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    server.start_io(sys.stdin.buffer, out)
-
-

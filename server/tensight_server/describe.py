@@ -125,11 +125,17 @@ class Describer:
         described = [self.snapshot(s, numbers) for s in flat]
         if not any(d and d["kind"] != "other" for d in described):
             return []
-        common = [self.tensor(merged(flat))] if len(flat) > 1 and all(isinstance(s, Fact) for s in flat) else []
-        found = list(dict.fromkeys(self._number(d or {"kind": "other", "text": "something else"}) for d in described))
-        if len(found) == 1:
-            return found
-        return [*map(self._number, common), *found[:MOST]] if common else found[:MOST]
+        found = [d or {"kind": "other", "text": "something else"} for d in described]
+        numbers_found = list(dict.fromkeys(map(self._number, found)))
+        common = common_part(flat) if len(numbers_found) > 1 else None
+        if common is None:
+            return numbers_found[:MOST]
+        shown = self.snapshot(common, numbers)
+        for key in ("elements", "bytes"):
+            values = list(dict.fromkeys(d.get(key) for d in found))
+            if None not in values and len(values) <= MOST:
+                shown[key] = values if len(values) > 1 else values[0]
+        return [self._number(shown | {"common": True}), *numbers_found[:MOST]]
 
     def _number(self, fact: dict) -> int:
         key = json.dumps(fact, sort_keys=True)
@@ -192,8 +198,9 @@ class Describer:
         texts = [p["text"] if p else "…" for p in parts]
         opening, closing = {"tuple": "()", "list": "[]", "dict": "{}"}[kind]
         inside = ", ".join(f"{k}: {t}" for k, t in zip(labels, texts, strict=True)) if kind == "dict" else ", ".join(texts)
+        sizes = [size for p in parts if p for size in p.get("sizes", ())]
         return {"kind": "group", "text": opening + inside + closing, "items": [list(i) for i in zip(labels, texts, strict=True)],
-                "sizes": []}  # fmt: skip
+                "sizes": sizes}  # fmt: skip
 
     def sizes(self, dims) -> list[list]:
         """Where the named sizes come from: [name, file, line, what is there]."""
@@ -226,15 +233,28 @@ def renamed(dims: tuple) -> tuple:
     return tuple(substitute(d, new) if isinstance(d, Expr) else d for d in dims) if new else tuple(dims)
 
 
+def common_part(snapshots: list) -> object | None:
+    """What several snapshots have in common, if all are tensors, or tuples of as many tensors; None otherwise."""
+    if all(isinstance(s, Fact) for s in snapshots):
+        return merged(snapshots)
+    first = snapshots[0]
+    if not all(type(s) is tuple and len(s) == 2 and s[0] == first[0] in ("tuple", "list") and s[1] for s in snapshots):
+        return None
+    if len({len(s[1]) for s in snapshots}) > 1:
+        return None
+    columns = [list(dict.fromkeys(c)) for c in zip(*(s[1] for s in snapshots), strict=True)]
+    parts = [c[0] if len(c) == 1 else common_part(c) for c in columns]
+    return None if any(p is None for p in parts) else (first[0], tuple(parts))
+
+
 def merged(facts: list[Fact]) -> Fact:
     """What several facts have in common."""
-    first = facts[0]
 
     def common(values: list) -> object:
         return values[0] if all(v == values[0] for v in values) else None
 
     dims = None
-    if all(f.dims is not None and first.dims is not None and len(f.dims) == len(first.dims) for f in facts):
+    if all(f.dims is not None and len(f.dims) == len(facts[0].dims or ()) for f in facts):
         dims = tuple(c[0] if all(d == c[0] for d in c) else UNKNOWN for c in zip(*(f.dims for f in facts), strict=True))
     return Fact(
         common([f.dtype for f in facts]), dims, common([f.device for f in facts]),

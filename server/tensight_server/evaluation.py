@@ -34,18 +34,19 @@ class Evaluation:
         self._answer: asyncio.Future | None = None
         self._turn = asyncio.Lock()
 
-    async def start(self) -> None:
-        """Have the process ready before the first hover."""
-        if self.available:
-            async with self._turn:
-                await self._ready()
+    def start(self) -> bool:
+        """Have the process ready before the first hover; False if there is none to be had."""
+        if self.helper is None and self.available:
+            self.helper = Helper(MODULE)
+            self.helper.listen(self._answered, self._died)
+        return self.helper is not None
 
-    async def close(self) -> None:
+    def close(self) -> None:
         self.available = False
         for task in self.asked.values():
             task.cancel()
         if self.helper is not None:
-            await self.helper.close()
+            self.helper.close()
 
     async def value(self, document: Document, spot: Spot, budget: dict) -> dict | None:
         """The value of a spot, computed once; None if there are no values.  Waiting for it may be given up at any time."""
@@ -64,7 +65,7 @@ class Evaluation:
         async with self._turn:
             if document.version != version:
                 return None
-            if not await self._ready():
+            if not self.start():
                 return None
             self.number += 1
             self._answer = asyncio.get_running_loop().create_future()
@@ -84,16 +85,9 @@ class Evaluation:
                 self.known.popitem(last=False)
             return value
 
-    async def _ready(self) -> bool:
-        if self.helper is None and self.available:
-            self.helper = Helper(MODULE, self._answered, self._died)
-            await self.helper.start()
-        return self.helper is not None
-
     def _stop(self) -> None:
         helper, self.helper = self.helper, None
         if helper is not None:
-            helper.on_exit = lambda: None
             helper.kill()
 
     def _answered(self, message: dict) -> None:

@@ -6,76 +6,86 @@ import asyncio
 import json
 import logging
 import os
+import queue
+import subprocess
 import sys
+import threading
 from collections.abc import Callable
-
-LONGEST_LINE = 1 << 28
 
 log = logging.getLogger(__name__)
 
 
 class Helper:
-    """One Python module run as a process.  `on_message` gets what it says, `on_exit` is told when it is gone.
+    """One Python module run as a process, started at once; `listen` connects it to the event loop.
 
-    The process ends when its standard input does, so it never outlives this one.
+    The process ends when its standard input does, so it never outlives this one.  Two threads serve its pipes: however
+    slowly it reads or writes, the loop goes on.
     """
 
-    def __init__(self, module: str, on_message: Callable[[dict], None], on_exit: Callable[[], None]):
+    def __init__(self, module: str):
         self.module = module
-        self.on_message = on_message
-        self.on_exit = on_exit
-        self.process: asyncio.subprocess.Process | None = None
-        self._reading: asyncio.Task | None = None
+        # -P: a folder of the user's is never a place to import from
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self.wanted = True
+        self._outgoing: queue.SimpleQueue = queue.SimpleQueue()
+        threading.Thread(target=self._write, name=f"to {module}", daemon=True).start()
 
     @property
     def alive(self) -> bool:
-        return self.process is not None and self.process.returncode is None
+        return self.wanted and self.process.poll() is None
 
-    async def start(self) -> None:
-        # -P: a folder of the user's is never a place to import from
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", self.module,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LONGEST_LINE,
-        )  # fmt: skip
-        self._reading = asyncio.create_task(self._read(self.process))
+    def listen(self, on_message: Callable[[dict], None], on_exit: Callable[[], None]) -> None:
+        """`on_message` gets what the process says, `on_exit` is told when it is gone, unless `kill` did that."""
+        loop = asyncio.get_running_loop()
+        threading.Thread(
+            target=self._read, args=(loop, on_message, on_exit), name=f"from {self.module}", daemon=True
+        ).start()
 
     def send(self, message: dict) -> None:
         """Say something; lost if the process is gone, which `on_exit` tells."""
-        if self.alive and self.process.stdin is not None and not self.process.stdin.is_closing():
-            self.process.stdin.write(json.dumps(message, ensure_ascii=True).encode() + b"\n")
+        self._outgoing.put(message)
 
-    def kill(self) -> None:
-        if self.alive:
+    def kill(self, tell: bool = False) -> None:
+        """End it at once; `on_exit` is called only if `tell`."""
+        self.wanted = tell
+        self._outgoing.put(None)
+        self.process.kill()
+
+    def close(self) -> None:
+        """Kill it and wait until it is gone."""
+        self.kill()
+        self.process.wait()
+
+    def _write(self) -> None:
+        while (message := self._outgoing.get()) is not None:
             try:
-                self.process.kill()
-            except ProcessLookupError:
+                self.process.stdin.write(json.dumps(message, ensure_ascii=True).encode() + b"\n")
+                self.process.stdin.flush()
+            except OSError:
+                return
+
+    def _read(self, loop: asyncio.AbstractEventLoop, on_message: Callable, on_exit: Callable) -> None:
+        def later(call: Callable, *args: object) -> None:
+            try:
+                loop.call_soon_threadsafe(lambda: call(*args) if self.wanted else None)
+            except RuntimeError:  # the loop is closed: nobody listens any more
                 pass
 
-    async def close(self) -> None:
-        """Kill it and wait until it is gone; `on_exit` is not called."""
-        self.on_exit = lambda: None
-        self.kill()
-        if self.process is not None:
-            await self.process.wait()
-
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        try:
-            while line := await process.stdout.readline():
-                try:
-                    message = json.loads(line)
-                except ValueError:
-                    log.warning("%s said something that is no JSON: %.200r", self.module, line)
-                    continue
-                self.on_message(message)
-        except (ValueError, ConnectionError) as error:
-            log.warning("%s: %s", self.module, error)
-            self.kill()
-        await process.wait()
-        self.on_exit()
+        for line in self.process.stdout:
+            try:
+                message = json.loads(line)
+            except ValueError:
+                log.warning("%s said something that is no JSON: %.200r", self.module, line)
+                continue
+            later(on_message, message)
+        self.process.wait()
+        later(on_exit)
 
 
-def own_pipes():
-    """In a helper process: its two ends, `(read, write)`; whatever else prints goes to standard error."""
+def own_pipes() -> tuple:
+    """In a helper process: its two ends, `(lines, write)`; whatever else prints goes to standard error."""
     sys.stdin.reconfigure(encoding="utf-8", errors="replace")
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)

@@ -2,13 +2,14 @@
 
 Each named size is made 1, 2 and 5, and all different.  What is noted as known must describe what comes out, and a line that
 is noted as an error must raise.  Sizes that the program itself does not allow (it raises where nothing is noted) are left
-out, as long as some are allowed.
+out, as long as some are allowed; a line `# sizes: C=784` gives those that the program forces.
 """
 
 from __future__ import annotations
 
 import ast
 import importlib
+import re
 import traceback
 
 from support.mdtest import Block, Note
@@ -16,6 +17,7 @@ from tensight_runtime.spec.fact import Fact, parse_fact
 from tensight_runtime.spec.size import Expr, Symbol, evaluate, parse_size, symbols
 
 FILE = "<block>"
+_FIXED = re.compile(r"(\w+)=(\d+)")
 DIFFERENT = (3, 4, 6, 7, 8, 9)
 RAISES = (RuntimeError, IndexError, ValueError, TypeError, NotImplementedError, AssertionError)
 
@@ -27,7 +29,9 @@ class NotAllowed(Exception):
 def judge(block: Block, module: str) -> list[str] | None:
     """The disagreements with `module` ("torch" or "tensight_runtime"); None if it cannot run the block."""
     names = sorted({s.name for text in given_facts(block.program) for s in fact_symbols(parse_fact(text))})
+    fixed = {name: int(n) for name, n in _FIXED.findall(block.program.partition("# sizes:")[2].partition("\n")[0])}
     sizes = [dict.fromkeys(names, n) for n in (1, 2, 5)] + [dict(zip(names, DIFFERENT, strict=False))] if names else [{}]
+    sizes = [env | fixed for env in sizes]
     wrong: list[str] = []
     refused = []
     for env in sizes:

@@ -7,6 +7,8 @@
     # error: [rule] "text"          this finding on this line, its message with this text; both may be left out
     # todo-=> ...   # todo-error    true, but not known yet: fails when it starts to work
 
+    # sizes: C=784                  numbers for the judges that run the block, where the program forces them
+
 A line without a note gets no finding.  `given("f32[B, 784]")` is an argument of which only the fact is known.  The blocks
 under one heading are one file; each is an item of its own.  `import torch`, `nn` and `F` are there from the start.
 """

@@ -117,7 +117,7 @@ class Scene:
             "an operand"
         )
         made = self.spot(self.made_at(tensor))
-        if made is None:
+        if made is None or self.text(made) == name:
             return f"{called} is {shown}", ()
         return f"{called} is {shown}", (Note(made.where, f"{called} is {shown}, made here: `{self.text(made)}`"),)
 

@@ -228,7 +228,10 @@ class AbstractDomain(Tensors, Autograd):
 
         try:
             with collecting():
-                base.infer([without_dtype(f) for f in facts])
+                facts = [without_dtype(f) for f in facts]
+                result = base.infer(facts)
+                if isinstance(op, InPlace) and isinstance(result, Fact):
+                    op.check(facts[0], result)
         except (Refused, RankUnknown, TypeError, AttributeError):
             return "shape"
         return "dtype"

@@ -205,6 +205,8 @@ class Builtins:
     # -- attributes of builtin values -------------------------------------------------------------------------------------
 
     def builtin_attribute(self, value: object, name: str) -> object:
+        if isinstance(value, tuple) and name in getattr(value, "fields", ()):  # a named result: `x.max(1).indices`
+            return value[value.fields.index(name)]
         table = methods.of_container(value)
         if table is not None and name in table:
             return Bound(Native(f"{type(value).__name__}.{name}", _method(table[name])), value)

@@ -124,6 +124,9 @@ class Calls:
     def call_open(self, func: object, args: tuple, kwargs: dict, at) -> object:
         """A call with `*args` or `**kwargs` of unknown length."""
         func = self.resolve(func)
+        if isinstance(func, ClassValue) and func is self.types["zip"] and len(args) == 1 and isinstance(args[0].element, tuple):
+            columns = args[0].element  # zip(*rows): as many lists as a row has items, each as long as there are rows
+            return self.new_iterator(tuple(self.new_list(Seq(c, args[0].length)) for c in columns))
         known = tuple(Unknown("one of many arguments") if isinstance(a, Seq) else a for a in args)
         inner = func.function if isinstance(func, Bound) else func
         if isinstance(inner, OpFunction) and any(isinstance(a, Seq) for a in args):

@@ -39,6 +39,7 @@ class Project:
         self.sources: dict[str, Source | None] = {}
         self.by_path: dict[str, Source] = {}
         self.entry_frame: Frame | None = None
+        self.modules: dict[str, str] = {}  # plugins' models of packages: dotted name -> file
         self.tensor_class = ClassValue(Fields(), "Tensor", (), TensorValue, engine.make_tensor)
         self.parameter_class = ClassValue(Fields(), "Parameter", (self.tensor_class,), TensorValue, engine.make_parameter)
         self.buffer_class = ClassValue(Fields(), "Buffer", (self.tensor_class,), TensorValue, engine.make_buffer)
@@ -90,6 +91,9 @@ class Project:
 
     def _candidates(self, name: str):
         relative = name.replace(".", os.sep)
+        if name in self.modules:
+            yield self.modules[name], False
+            return
         if self.public_name(name) is not None:
             if name == "tensight_runtime" or (name.startswith(OPAQUE) and name not in INTERPRETED):
                 return

@@ -153,6 +153,30 @@ def to_numpy(m, args, kwargs, at):
     return unknown
 
 
+def tolist(m, args, kwargs, at):
+    """Nested lists of numbers whose lengths are the tensor's dims."""
+    tensor = m.resolve(args[0])
+    fact = m.domain.fact(tensor)
+    if fact.dims is None:
+        return Unknown("the contents of a tensor of unknown rank")
+    kinds = {0: bool, 1: int, 2: float, 3: complex}
+
+    def number() -> object:
+        kind = kinds.get(fact.dtype.category) if fact.dtype else None
+        low = fact.interval[0] if fact.interval and isinstance(fact.interval[0], int) else None
+        return m.fresh_int("n", low) if kind is int else Unknown("a value read from a tensor", kind)
+
+    def nested(dims: tuple) -> object:
+        if not dims:
+            return number()
+        length = dims[0]
+        if isinstance(length, int) and length <= 16:
+            return m.new_list(tuple(nested(dims[1:]) for _ in range(length)))
+        return m.new_list(Seq(nested(dims[1:]), length))
+
+    return nested(fact.dims)
+
+
 def register_hook(m, args, kwargs, at):
     return Unknown("a handle of a hook")
 
@@ -171,7 +195,7 @@ def apply_function(m, args, kwargs, at):
 
 
 TENSOR_METHODS = {
-    "backward": backward, "requires_grad_": requires_grad_, "retain_grad": retain_grad, "detach_": detach_, "numpy": to_numpy,
+    "backward": backward, "tolist": tolist, "requires_grad_": requires_grad_, "retain_grad": retain_grad, "detach_": detach_, "numpy": to_numpy,
     "register_hook": register_hook, "register_post_accumulate_grad_hook": register_hook, "share_memory_": share,
     "pin_memory": share, "__deepcopy__": deep_copy_method, "apply_": apply_function, "map_": apply_function,
     "data_ptr": lambda m, a, k, at: Unknown("an address", int), "coalesce": share, "to_dense": share,
@@ -371,7 +395,8 @@ FUNCTIONS = {
 }  # fmt: skip
 ENGINE = {
     "_set_grad_enabled": set_grad, "is_grad_enabled": is_grad, "_set_inference_mode": set_inference,
-    "is_inference_mode_enabled": is_inference, "set_default_dtype": set_default_dtype,
+    "is_inference_mode_enabled": is_inference, "set_default_dtype": set_default_dtype, "grad": grad,
+    "backward": autograd_backward,
 }  # fmt: skip
 LAZY = {
     "no_grad": "modes", "enable_grad": "modes", "set_grad_enabled": "modes", "inference_mode": "modes",

@@ -203,8 +203,7 @@ def _fast_result(plan: Plan, values: list) -> Tensor:
         operands[at] = operands[at].astype(carried)
     if plan.count is not None:
         keywords = {name: operands[at] for name, at in plan.keywords}
-        del operands[plan.count :]
-        array = plan.kernel(plan.xp, *operands, **keywords)
+        array = plan.kernel(plan.xp, *operands[: plan.count], **keywords)
     else:
         array = plan.kernel(plan.xp, *operands)
     if type(array) is not _ndarray or array.dtype is not plan.np_dtype:
@@ -295,7 +294,12 @@ def _execute(plan: Plan, values: list) -> object:
             result.requires_grad = True
     if plan.result == "one":
         return results[0]
-    if op.outs:
+    return _tuple_of(op, plan, results)
+
+
+def _tuple_of(op: Op, plan: Plan, results: Sequence) -> object:
+    """Several results as torch returns them: a named tuple where the fields have names, unless a plain one is declared."""
+    if op.outs and op.returns == "tensor":
         return result_class(op.base_name, op.outs)(results)
     return plan.many(results)
 
@@ -312,4 +316,5 @@ def _without_neutral(entry: Entry, kwargs: dict) -> dict:
 def composite(plan: Plan, values: list) -> object:
     """A body in other operators: it takes care of history itself."""
     positional = values if plan.count is None else values[: plan.count]
-    return plan.kernel(*positional, **{name: values[at] for name, at in plan.keywords})
+    found = plan.kernel(*positional, **{name: values[at] for name, at in plan.keywords})
+    return _tuple_of(plan.op, plan, found) if plan.result == "outs" else found

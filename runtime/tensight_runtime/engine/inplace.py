@@ -93,7 +93,8 @@ def _become_view(plan, values: list, target: Tensor) -> Tensor:
     seen = apply(plan.op, values)
     if seen is not target:
         target._array, target._meta = seen._array, seen._meta
-        target._node, target._nr, target._requires = seen._node, seen._nr, seen._requires
+        if seen._requires:  # without grad mode it has no history of its own
+            target._node, target._nr, target._requires = seen._node, seen._nr, True
         if target._base is not None:
             target._view = seen._view
     target._bump()
@@ -108,7 +109,7 @@ def _record_write(plan, before: list, required: int, target: Tensor, extras: tup
     if not (required and record(plan, before, required, (stand_in,), extras)):
         if not target.requires_grad:
             return
-        node = node_class(plan.op.grad_name)()
+        node = node_class(plan.op.node_name(before))()
         node.recipe, node.seq, node.edges, node.saved = None, next(sequence), [], []
         node.apply = lambda g: []
         stand_in._node = node
@@ -167,7 +168,7 @@ def _check_view(target: Tensor, base: Tensor) -> None:
     if target._kind == "multi":
         name = short_name(target.grad_fn.name()) if target.grad_fn is not None else "the operator"
         if target.grad_fn is None and not base.requires_grad:
-            name = short_name(target._view[0].grad_name)
+            name = short_name(target._view[0].node_name(target._view[1]))
         raise RuntimeError(
             f"Output {target._view[4] if len(target._view) > 4 else target._nr} of {name} is a view and is being "
             f"modified "

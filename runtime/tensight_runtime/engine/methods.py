@@ -7,7 +7,6 @@ public names that were declared, "Tensor.add", "Tensor.add_", "Tensor.__add__".
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 import numpy as np
 
@@ -28,9 +27,6 @@ def install() -> None:
         if name in own and name not in ("__hash__",):
             continue
         setattr(Tensor, name, _member(name, overloads))
-    for name, overloads in written_in_place().items():
-        if name not in Tensor.__dict__:
-            setattr(Tensor, name, _member(name, overloads))
     if "__eq__" in Tensor.__dict__:
         Tensor.__hash__ = lambda self: id(self)
 
@@ -72,20 +68,6 @@ def _member(name: str, overloads: tuple[Op | InPlace, ...]) -> object:
     method.__qualname__ = f"Tensor.{name}"
     method.__doc__ = _doc(overloads)
     return method
-
-
-def written_in_place() -> dict[str, tuple[InPlace, ...]]:
-    """`a += b` where `a + b` exists in place: `__iadd__` from `__add__`."""
-    members = table().members("Tensor")
-    derived = {}
-    for name in _AUGMENTED:
-        overloads = members.get(f"__{name}__", ())
-        if overloads and all(isinstance(op, Op) and op.inplace for op in overloads):
-            derived[f"__i{name}__"] = tuple(InPlace(op) for op in overloads)
-    return derived
-
-
-_AUGMENTED: Final = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
 
 
 def _method(entry: Entry) -> Callable:

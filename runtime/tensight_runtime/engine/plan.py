@@ -113,7 +113,7 @@ def make_plan(overload: Op | InPlace, values: list) -> Plan:
     facts = facts_of(op, values)
     try:
         found = op.infer(facts)
-        if plan.inplace and op.alias == "new":
+        if plan.inplace:
             overload.check(values[0]._meta.fact, found)
     except Refused as refused:
         raise refused.error(str(refused)) from None
@@ -153,16 +153,17 @@ def _operands(plan: Plan, op: Op, values: list) -> None:
     """Where the tensors are, and which of them a gradient can reach."""
     plan.singles, plan.lists, plan.indexes, plan.diff = [], [], [], []
     for at, (param, value) in enumerate(zip(op.params, values, strict=True)):
+        differentiable = op.composite or param.name in op.vjps
         if isinstance(value, Tensor):
             plan.singles.append(at)
-            if param.name in op.vjps and value._meta.dtype.category >= 2:
+            if differentiable and value._meta.dtype.category >= 2:
                 plan.diff.append((1 << at, at))
         elif param.kind.holds == "index":
             if holds_tensor(value):
                 plan.indexes.append(at)
         elif param.kind.holds and isinstance(value, (list, tuple)) and holds_tensor(value):
             plan.lists.append(at)
-            if param.name in op.vjps:
+            if differentiable:
                 plan.diff.append((1 << at, at))
     names = [p.name for p in op.params]
     plan.rng_at = (names.index("generator") if "generator" in names else -1) if op.random else None
@@ -250,9 +251,13 @@ def _effects(plan: Plan, op: Op, facts: list) -> None:
         for name in mutates
         if op.index[name.lstrip("~")] in plan.singles
     )
+    if plan.mutated and plan.alias_of is not None and (found := plan.alias_of(facts)).startswith("same:"):
+        plan.alias, plan.alias_of = found, None
     plan.target = None
     if plan.inplace:
         plan.target = 0
+    elif op.composite:  # its body writes
+        pass
     elif plan.alias.startswith("same:") and plan.mutated:
         at = op.index[plan.alias[5:]]
         if any(at == i for i, _ in plan.mutated):

@@ -30,7 +30,7 @@ class Recipe:
 def recipe_for(op: Op, values: list, required: set[int], out_metas: tuple[Meta | None, ...]) -> Recipe:
     """The recipe of `op` when the operands at `required` need gradients."""
     recipe = Recipe()
-    recipe.node_class = node_class(op.grad_name)
+    recipe.node_class = node_class(op.node_name(values))
     recipe.out_metas = out_metas
     recipe.width = len(out_metas)
     recipe.packs = bool(op.outs) or op.returns in ("list", "tuple")

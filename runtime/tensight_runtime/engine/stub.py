@@ -36,10 +36,8 @@ _RESULTS = {"list": "list[Tensor]", "tuple": "tuple[Tensor, ...]", "int": "int",
 
 def stub() -> str:
     """The text of methods.pyi."""
-    from tensight_runtime.engine.methods import written_in_place
-
     own = set(vars(Described)) | set(Tensor.own_names)
-    members = {**table().members("Tensor"), **written_in_place()}
+    members = table().members("Tensor")
     lines = [line for name in sorted(members) if name not in own for line in _member(name, members[name])]
     return _HEAD + "\n".join(lines) + "\n"
 

@@ -210,6 +210,15 @@ def sparse_(tensor, sparsity, std=0.01, generator=None):
     return tensor
 
 
+# -- private names that libraries use --------------------------------------------------------------------------------
+
+_no_grad_uniform_ = uniform_
+_no_grad_normal_ = normal_
+_no_grad_trunc_normal_ = trunc_normal_
+_no_grad_fill_ = constant_
+_no_grad_zero_ = zeros_
+
+
 # -- old names ------------------------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,11 @@ FAMILIES: Final = (
 # operators of "Tensor" that are read as attributes, `x.T`
 PROPERTIES: Final = frozenset({"T", "mT", "H", "mH", "real", "imag"})
 
+# `a += b` writes into `a` where `a + b` also exists in place
+AUGMENTED: Final = frozenset(
+    f"__{name}__" for name in "add sub mul truediv floordiv mod pow and or xor lshift rshift".split()
+)
+
 
 class Table:
     """Public names -> operators.  A name declared twice by different plugins is an error that gives both."""
@@ -43,6 +48,8 @@ class Table:
             derived = tuple(InPlace(o) for o in ops_ if isinstance(o, Op) and o.inplace)
             if derived and owner == "Tensor" and not last.startswith("__"):
                 self.by_name.setdefault(f"Tensor.{last}_", derived)
+            elif len(derived) == len(ops_) and last in AUGMENTED and owner == "Tensor":
+                self.by_name.setdefault(f"Tensor.__i{last[2:]}", derived)
 
     def lookup(self, name: str) -> tuple[Op | InPlace, ...]:
         """The overloads of a public name, none if the table has no such operator."""

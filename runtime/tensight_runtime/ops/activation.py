@@ -201,7 +201,7 @@ def _relu6(xp, input: Tensor, inplace: Off = False):
 
 
 relu6, relu6_ = functional(
-    _relu6, lambda g, input: g.masked_fill((input <= 0) | (input >= 6), 0.0), inplace_names=(F + "relu6_",),
+    _relu6, lambda g, input: g.masked_fill((input <= 0) | (input >= 6), 0.0), inplace_names=(),
     dtype=NO_BOOL_HARDTANH, grad_name="HardtanhBackward0",
 )  # fmt: skip
 

@@ -117,23 +117,30 @@ def _(g):
     return g * 1j
 
 
-@op(
-    "torch.conj",
-    "Tensor.conj",
-    "torch.conj_physical",
-    "Tensor.conj_physical",
-    inplace=True,
-    shape=same_shape,
-    dtype=promote.same(),
-    alias=lambda input: "maybe" if input.dtype is None else "new" if input.dtype.is_complex else "same:input",
-    accepts=["conj(c64[3])", "conj(f32[2])"],
-)
+def _itself_if_real(input) -> str:
+    return "maybe" if input.dtype is None else "new" if input.dtype.is_complex else "same:input"
+
+
+@op("torch.conj", "Tensor.conj", shape=same_shape, dtype=promote.same(), alias=_itself_if_real,
+    accepts=["conj(c64[3])", "conj(f32[2])"])  # fmt: skip
 def conj(xp, input: Tensor):
     """Complex conjugates; a real tensor itself."""
     return xp.conj(input) if input.dtype.kind == "c" else input
 
 
 @conj.vjp("input")
+def _(g):
+    return g.conj()
+
+
+@op("torch.conj_physical", "Tensor.conj_physical", inplace=True, shape=same_shape, dtype=promote.same(),
+    alias=_itself_if_real, accepts=["conj_physical(c64[3])", "conj_physical(f32[2])"])  # fmt: skip
+def conj_physical(xp, input: Tensor):
+    """Complex conjugates; a real tensor itself."""
+    return xp.conj(input) if input.dtype.kind == "c" else input
+
+
+@conj_physical.vjp("input")
 def _(g):
     return g.conj()
 

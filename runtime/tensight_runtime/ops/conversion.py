@@ -63,10 +63,17 @@ def _contiguous(input, memory_format):
     return {True: SAME, False: "new", None: "maybe"}[known]
 
 
-@op("Tensor.contiguous", shape=same_shape, dtype=promote.same(), alias=_contiguous, accepts=["contiguous(f32[2, 3])"])
+@op("Tensor.contiguous", alias=_contiguous, accepts=["contiguous(f32[2, 3])"])
 def contiguous(xp, input: Tensor, memory_format: Any = None):
     """The tensor itself if its elements lie in order, otherwise a copy in order."""
     return xp.ascontiguousarray(input) if input.ndim else input
+
+
+@contiguous.rule
+def _(input, memory_format):
+    fact = fact_of(input)
+    in_order = True if memory_format is None else None
+    return Fact(fact.dtype, fact.dims, fact.device, contiguous=in_order, interval=fact.interval)
 
 
 @contiguous.vjp("input")
@@ -78,7 +85,7 @@ def _(g):
 
 
 def _moved(fact: Fact, dtype: object, device: object) -> Fact:
-    return Fact(chosen(dtype, fact.dtype), fact.dims, placed(device, fact.device), contiguous=fact.contiguous)
+    return Fact(chosen(dtype, fact.dtype), fact.dims, placed(device, fact.device), contiguous=fact.contiguous or None)
 
 
 def _kept(fact: Fact, dtype: object, device: object, copy: object = False) -> str:
@@ -187,7 +194,7 @@ def _kept_like(input: Fact, other: Fact, copy: object = False) -> str:
 
 
 to_other.rule(
-    _like_other := lambda input, other: Fact(other.dtype, input.dims, other.device, contiguous=input.contiguous)
+    _like_other := lambda input, other: Fact(other.dtype, input.dims, other.device, contiguous=input.contiguous or None)
 )
 
 

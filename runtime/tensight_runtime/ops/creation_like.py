@@ -49,7 +49,7 @@ def _(input, dtype, device):
 def like(input: Fact, dtype: object, device: object) -> Fact:
     """The fact of a tensor made like `input`, which may keep its memory layout."""
     fact = input.fact
-    return Fact(chosen(dtype, fact.dtype), fact.dims, placed(device, fact.device), contiguous=fact.contiguous)
+    return Fact(chosen(dtype, fact.dtype), fact.dims, placed(device, fact.device), contiguous=fact.contiguous or None)
 
 
 @op("torch.full_like", accepts=["full_like(f32[2, 3], 2)", "full_like(i64[2], 1.5)"],

@@ -28,7 +28,7 @@ def exchanged(ndim: int, dim0, dim1) -> list[int]:
 
 @op(
     "torch.transpose", "Tensor.transpose",
-    alias="view", dtype=promote.same(),
+    alias="view", dtype=promote.same(), inplace=True,
     accepts=["transpose(f32[2, 3], 0, 1)", "transpose(f32[2, 3, 4], -1, 0)", "transpose(f32[], 0, -1)",
              "transpose(f32[0, 3], 1, 1)"],
     rejects={"transpose(f32[2, 3], 0, 2)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)"},
@@ -50,7 +50,7 @@ def _(g, dim0, dim1):
 
 @op(
     "torch.swapaxes", "Tensor.swapaxes",
-    alias="view", dtype=promote.same(), grad_name="TransposeBackward0",
+    alias="view", dtype=promote.same(), inplace=True, grad_name="TransposeBackward0",
     accepts=["swapaxes(f32[2, 3], 0, 1)", "swapaxes(f32[2, 3, 4], axis0=-1, axis1=0)"],
     rejects={"swapaxes(f32[2, 3], 0, 2)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)"},
 )  # fmt: skip
@@ -71,7 +71,7 @@ def _(g, axis0, axis1):
 
 @op(
     "torch.swapdims", "Tensor.swapdims",
-    alias="view", dtype=promote.same(), grad_name="TransposeBackward0",
+    alias="view", dtype=promote.same(), inplace=True, grad_name="TransposeBackward0",
     accepts=["swapdims(f32[2, 3], 0, 1)", "swapdims(f32[2, 3, 4], -1, 0)"],
     rejects={"swapdims(f32[2, 3], 0, 2)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)"},
 )  # fmt: skip
@@ -102,7 +102,7 @@ def _matrix(input: Fact, name: str) -> Fact:
 
 @op(
     "torch.t", "Tensor.t",
-    alias="view", dtype=promote.same(),
+    alias="view", dtype=promote.same(), inplace=True,
     accepts=["t(f32[2, 3])", "t(f32[2])", "t(f32[])"],
     rejects={"t(f32[2, 2, 2])": "t() expects a tensor with <= 2 dimensions, but self is 3D"},
 )  # fmt: skip

@@ -279,7 +279,7 @@ def _(g, dimension, size, step):
 
 @op(
     "torch.as_strided", "Tensor.as_strided",
-    alias="view", dtype=promote.same(),
+    alias="view", dtype=promote.same(), inplace=True,
     accepts=["as_strided(f32[3, 5], (2, 2), (1, 2))", "as_strided(f32[6], (2, 3), (1, 1), 2)",
              "as_strided(f32[4], (), ())"],
     rejects={"as_strided(f32[3, 5], (2, 2), (1,))": "mismatch in length of strides and shape",

@@ -280,7 +280,7 @@ def squeezed(input: Fact, candidates) -> Fact:
 
 @op(
     "torch.squeeze", "Tensor.squeeze",
-    name="squeeze", alias="view", dtype=promote.same(),
+    name="squeeze", alias="view", dtype=promote.same(), inplace=True,
     accepts=["squeeze(f32[2, 1, 3, 1])", "squeeze(f32[1])", "squeeze(f32[])", "squeeze(f32[0, 1])"],
 )  # fmt: skip
 def squeeze(xp, input: Tensor):
@@ -300,7 +300,7 @@ def _(g, input_shape):
 
 @op(
     "torch.squeeze", "Tensor.squeeze",
-    name="squeeze", overload="dim", alias="view", dtype=promote.same(), grad_name="SqueezeBackward1",
+    name="squeeze", overload="dim", alias="view", dtype=promote.same(), inplace=True, grad_name="SqueezeBackward1",
     accepts=["squeeze(f32[2, 1, 3], 1)", "squeeze(f32[2, 1, 3], dim=0)", "squeeze(f32[], -1)"],
     rejects={"squeeze(f32[2, 3], 2)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)"},
 )  # fmt: skip
@@ -321,7 +321,7 @@ def _(g, input_shape):
 
 @op(
     "torch.squeeze", "Tensor.squeeze",
-    name="squeeze", overload="dims", alias="view", dtype=promote.same(), grad_name="SqueezeBackward2",
+    name="squeeze", overload="dims", alias="view", dtype=promote.same(), inplace=True, grad_name="SqueezeBackward2",
     accepts=["squeeze(f32[2, 1, 3, 1], (1, 0))", "squeeze(f32[1, 3], (0, -1))", "squeeze(f32[1, 2], ())"],
     rejects={"squeeze(f32[1, 3], (0, 0))": "dim 0 appears multiple times in the list of dims"},
 )  # fmt: skip
@@ -343,7 +343,7 @@ def _(g, input_shape):
 
 @op(
     "torch.unsqueeze", "Tensor.unsqueeze",
-    alias="view", dtype=promote.same(),
+    alias="view", dtype=promote.same(), inplace=True,
     accepts=["unsqueeze(f32[2, 3], 0)", "unsqueeze(f32[2, 3], -1)", "unsqueeze(f32[], 0)"],
     rejects={"unsqueeze(f32[2, 3], 3)": "Dimension out of range (expected to be in range of [-3, 2], but got 3)"},
 )  # fmt: skip

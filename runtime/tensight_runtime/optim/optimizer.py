@@ -22,6 +22,9 @@ class _Required:
 
 required = _Required()
 
+# What `params` may be, for annotations: tensors, groups, or (name, tensor) pairs.
+ParamsT = object
+
 
 def number(value):
     """A learning rate may be a tensor of one element."""

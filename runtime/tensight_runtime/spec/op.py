@@ -106,8 +106,9 @@ class Op:
         self.rejects: dict[str, str] = dict(fields.pop("rejects"))
         self.varargs: str = fields.pop("varargs")
         self.any_device: bool = fields.pop("any_device")
+        self.in_order: bool = fields.pop("in_order")
         self.returns: str = fields.pop("returns")
-        self.grad_name: str = fields.pop("grad_name") or _camel(self.base_name) + "Backward0"
+        self.grad_name: str | Callable = fields.pop("grad_name") or _camel(self.base_name) + "Backward0"
         self._shape = fields.pop("shape")
         self._dtype = fields.pop("dtype")
         self.vjps: dict[str, Vjp] = {}
@@ -139,6 +140,11 @@ class Op:
     def name(self) -> str:
         """Unique: `max.dim` is an overload of `max`."""
         return f"{self.base_name}.{self.overload}" if self.overload else self.base_name
+
+    def node_name(self, values: Sequence) -> str:
+        """torch's name of the node these bound arguments get."""
+        name = self.grad_name
+        return name if isinstance(name, str) else Selected(name, self.index)(values)
 
     @property
     def differentiable(self) -> bool:
@@ -218,13 +224,14 @@ class Op:
             return self._unknown_result(values, dtype, device)
         if isinstance(dims, Fact):
             dims = dims.dims
+        in_order = self._contiguous(values)
         if not self.outs:
             if isinstance(dims, list):
-                return [Fact(dtypes, tuple(d), device) for d in dims]
-            return Fact(dtypes, dims, device, contiguous=self._contiguous(values))
+                return [Fact(dtypes, tuple(d), device, contiguous=in_order) for d in dims]
+            return Fact(dtypes, dims, device, contiguous=in_order)
         many = dims if isinstance(dims, list) else [dims] * len(self.outs)
         each = dtypes if isinstance(dtypes, (tuple, list)) else [dtypes] * len(self.outs)
-        return tuple(Fact(t, tuple(d), device) for t, d in zip(each, many, strict=True))
+        return tuple(Fact(t, tuple(d), device, contiguous=in_order) for t, d in zip(each, many, strict=True))
 
     def _compile(self) -> tuple:
         shape = self._shape
@@ -288,7 +295,7 @@ class Op:
 
     def _contiguous(self, values: Sequence) -> bool | None:
         """A new result may lie in memory as its operands do: it is row-major for sure only if they are."""
-        return True if all(t.fact.contiguous is True for t in self.tensors(values)) else None
+        return True if self.in_order and all(t.fact.contiguous is True for t in self.tensors(values)) else None
 
     def tensors(self, values: Sequence) -> Iterable[TensorLike]:
         """The tensors among bound arguments, in order."""
@@ -324,8 +331,9 @@ def op(
     rejects: dict[str, str] | Sequence[str] = (),
     varargs: str = "",
     any_device: bool = False,
+    in_order: bool = True,
     returns: str = "tensor",
-    grad_name: str = "",
+    grad_name: str | Callable = "",
 ) -> Callable[[Callable], Op]:
     """Declare an operator.
 
@@ -346,9 +354,10 @@ def op(
     accepts    sample calls, `"sum(f32[2, 3], dim=1)"`;  rejects: sample call -> first words of torch's message
     varargs    the parameter that may be spread over the call
     any_device operands may lie on different devices
+    in_order   the results of row-major operands are row-major
     returns    "tensor", "list" or "tuple" (of tensors, their number as the rule says), or the kind of a host result, which the
                rule returns as it is: "int" (a size), "size" (a tuple of sizes), "bool", "scalar" (item), "host" (anything)
-    grad_name  of the node: "AddBackward0"; made from the name if left out
+    grad_name  of the node: "AddBackward0"; made from the name if left out; or a function of named arguments
     """
     fields = dict(locals())
     fields.pop("names")
@@ -362,16 +371,23 @@ def op(
 class InPlace:
     """`Tensor.add_`, derived from `add`: compute out of place, then write into the first operand.
 
-    Raises in torch's words if the result has another shape or does not fit the operand's dtype.
+    Where the base gives a view (`t_`, `squeeze_`) nothing is written: the operand itself takes the view's shape, which is
+    what `reshapes` says.
     """
 
     def __init__(self, base: Op):
         self.base = base
         self.name = base.name + "_"
         self.params = base.params
+        self.reshapes: bool = base.alias == "view"
 
     def check(self, target: Fact, result: Fact) -> None:
-        """`target` is what is written to, `result` what the base operator would return."""
+        """`target` is what is written to, `result` what the base operator would return.
+
+        Raises in torch's words if the result has another shape or does not fit the target's dtype.
+        """
+        if self.reshapes:
+            return
         if result.dims is not None and target.dims is not None:
             same = len(result.dims) == len(target.dims)
             message = "output with shape {} doesn't match the broadcast shape {}"
@@ -404,8 +420,11 @@ def _camel(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
-# NumPy's spellings that torch accepts in place of its own
-_ALIASES: Final = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
+# other spellings that torch accepts: NumPy's, and those of functions written in Python
+_ALIASES: Final = {
+    "axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other", "tensor": "input",
+    "split_size_or_sections": "split_size",
+}  # fmt: skip
 
 
 def _params(kernel: Callable, skip: int) -> tuple[Param, ...]:

@@ -105,13 +105,13 @@ def same(param: str = "input") -> DtypeRule:
 
 def accumulated(input, dtype=None) -> DType | None:
     """Of sum, prod, cumsum: `dtype=` if given, int64 for integers and bool, else the input's."""
-    return dtype or _summed(input.dtype)
+    return _summed(input.dtype) if dtype is None else _known(dtype)
 
 
 def floating_mean(input, dtype=None) -> DType | None:
     """Of mean: `dtype=` if given, else the input's, which must be floating point or complex."""
     if dtype is not None:
-        return dtype
+        return _known(dtype)
     if input.dtype is not None and input.dtype.category < 2:
         from tensight_runtime.spec.op import scalar_name
 
@@ -124,7 +124,12 @@ def floating_mean(input, dtype=None) -> DType | None:
 
 def created(dtype=None) -> DType | None:
     """Of zeros, rand: `dtype=` or the default."""
-    return dtype or defaults.dtype
+    return defaults.dtype if dtype is None else _known(dtype)
+
+
+def _known(dtype: object) -> DType | None:
+    """A `dtype=` that was given; None if nobody knows which."""
+    return dtype if isinstance(dtype, DType) else None
 
 
 def of_number(value) -> DType | None:

@@ -21,7 +21,7 @@ STALE = "from before the last edit"
 
 @dataclass
 class Content:
-    """A hover as plain text: Markdown and the terminal show the same lines."""
+    """A hover: Markdown and the terminal show the same lines.  In `facts`, backticks set off what is code."""
 
     title: str
     facts: list[str] = field(default_factory=list)
@@ -72,31 +72,29 @@ def content(view: View, spot: Spot, lines: list[str]) -> Content:
     """All that is known of a spot."""
     facts = [view.facts[i] for i in spot.facts]
     first = facts[0]
-    shown = Content(title(source_text(spot, lines), first, spot.operator))
+    shown = Content(title(source_text(spot, lines), facts, spot.operator))
     if first["kind"] == "tensor":
         shown.facts.append(spelled_out(first, spot.operator))
     elif first["kind"] == "group":
-        shown.facts += [f"{label}: {text}" for label, text in first["items"]]
-    if len(facts) > 1:
-        each = facts[1:] if first["kind"] == "tensor" and first not in facts[1:] and _is_common(facts) else facts
-        shown.facts.append("either " + " or ".join(fact["text"] for fact in each))
+        shown.facts += [f"{code(label)}: {code(text)}" for label, text in first["items"]]
+    each = facts[1:] if first.get("common") else facts
+    if len(each) > 1 and first["kind"] != "size":
+        shown.facts.append("either " + " or ".join(code(fact["text"]) for fact in each))
     shown.sizes = list(dict.fromkeys(tuple(size) for fact in facts for size in fact.get("sizes", ())))
     if view.stale:
         shown.remarks.append(STALE)
     return shown
 
 
-def _is_common(facts: list[dict]) -> bool:
-    return len(facts) > 2 and all(fact["kind"] == "tensor" for fact in facts)
-
-
-def title(name: str, fact: dict, operator: str) -> str:
+def title(name: str, facts: list[dict], operator: str) -> str:
     """`scores: f32[2, 4, 7, 7] grad softmax`, at most LONGEST characters."""
+    fact = facts[0]
     text = fact["text"]
     if fact["kind"] == "tensor" and text.endswith(" grad") and operator:
         text += " " + operator
     if fact["kind"] == "size":
-        text = "int" if fact["text"] == name.rpartition(".")[2] else f"int = {text}"
+        text = " or ".join(f["text"] for f in facts)
+        text = "int" if text == name.rpartition(".")[2] else f"int = {text}"
     room = max(LONGEST - len(text) - 2, 12)
     name = name if len(name) <= room else name[: room - 1] + "…"
     line = f"{name}: {text}"
@@ -111,9 +109,14 @@ def spelled_out(fact: dict, operator: str) -> str:
         leaf += f", made by {operator}"
     layout = {True: "contiguous", False: "not contiguous", None: "contiguity unknown"}[fact["contiguous"]]
     elements, size = fact["elements"], fact["bytes"]
-    count = "elements unknown" if elements is None else "1 element" if elements == 1 else f"{number(elements)} elements"
-    memory = "bytes unknown" if size is None else bytes_text(size)
+    count = "elements unknown" if elements is None else "1 element" if elements == 1 else f"{either(number, elements)} elements"
+    memory = "bytes unknown" if size is None else either(bytes_text, size)
     return " · ".join((fact["device"] or "device unknown", grad, leaf, layout, count, memory))
+
+
+def either(show, values: object) -> str:
+    """One value, or a list of what it may be."""
+    return " or ".join(map(show, values)) if isinstance(values, list) else show(values)
 
 
 def number(value: int | str) -> str:
@@ -145,8 +148,8 @@ def source_text(spot: Spot, lines: list[str]) -> str:
 def plain(shown: Content, here: str = "") -> list[str]:
     """Lines of text; sizes of the file `here` are given by line alone."""
     lines = [shown.title, *shown.facts]
-    for name, file, line, what in shown.sizes:
-        lines.append(origin(name, what, place(file, line, here)))
+    lines += [f"{origin(name, what)}{place(file, line, here)}" for name, file, line, what in shown.sizes]
+    lines = [line.replace("`", "") for line in lines]
     return [*lines, *shown.values, *(f"({remark})" for remark in shown.remarks)]
 
 
@@ -155,15 +158,13 @@ def markup(server, document: Document, shown: Content) -> str:
     if not server.client.markdown:
         return "\n".join(plain(shown, document.path))
     parts = ["```python\n" + shown.title + "\n```"]
-    parts += [escaped(line) for line in shown.facts]
+    if shown.facts:
+        parts.append("  \n".join(shown.facts))
     sizes = []
     for name, file, line, what in shown.sizes:
         where = place(file, line, document.path)
-        if server.client.links:
-            where = f"[{escaped(where)}]({server.convert.uri(file)}#L{line})"
-        else:
-            where = escaped(where)
-        sizes.append(escaped(origin(name, what, "")) + where)
+        where = f"[{escaped(where)}]({server.convert.uri(file)}#L{line})" if server.client.links else escaped(where)
+        sizes.append(origin(name, what) + where)
     if sizes:
         parts.append("  \n".join(sizes))
     if shown.values:
@@ -172,12 +173,16 @@ def markup(server, document: Document, shown: Content) -> str:
     return "\n\n".join(parts)
 
 
-def origin(name: str, what: str, where: str) -> str:
-    return f"{name} is {what}, {where}" if what != name else f"{name}: {where}"
+def origin(name: str, what: str) -> str:
+    return f"{code(name)} is {code(what)}, " if what != name else f"{code(name)}: "
 
 
 def place(file: str, line: int, here: str) -> str:
     return f"line {line}" if file == here else f"{os.path.basename(file)}:{line}"
+
+
+def code(text: str) -> str:
+    return "`" + text.replace("`", "'") + "`"
 
 
 _SPECIAL = str.maketrans({c: "\\" + c for c in "\\`*_{}[]<>#|~"})

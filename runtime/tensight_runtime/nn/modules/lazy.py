@@ -14,9 +14,10 @@ class LazyModuleMixin:
     def __call__(self, *args, **kwargs):
         if self.has_uninitialized_params():
             self.initialize_parameters(*args, **kwargs)
-        if self.cls_to_become is not None:
-            self.__class__ = self.cls_to_become
-            return self(*args, **kwargs)  # the call of the class it now is
+        ordinary = self.cls_to_become
+        if ordinary is not None:
+            self.__class__ = ordinary
+            return ordinary.__call__(self, *args, **kwargs)
         return super().__call__(*args, **kwargs)
 
     def has_uninitialized_params(self):

@@ -1,0 +1,3 @@
+"""torch.utils.hooks."""
+
+from tensight_runtime.engine.hooks import RemovableHandle as RemovableHandle

@@ -1,0 +1,14 @@
+"""A plugin for Tensight, to be copied: an operator, a rule about it, and a model of a package that is not interpreted."""
+
+from pathlib import Path
+
+from plugin_example.rules import DoubleTwice
+from plugin_example.ops import double_last
+from tensight_analyzer.plugin import Plugin
+
+plugin = Plugin(
+    "example",
+    ops=(double_last,),
+    rules=(DoubleTwice,),
+    modules={"widgets": str(Path(__file__).with_name("widgets_model.py"))},
+)
