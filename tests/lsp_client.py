@@ -18,8 +18,15 @@ TIMEOUT = 60
 class Client:
     """Starts a server and talks to it; `with Client(folder) as client` ends it properly."""
 
-    def __init__(self, folder: Path, encoding: str = "utf-16", options: dict | None = None, environment: dict | None = None,
-                 capabilities: dict | None = None, command: list[str] | None = None):  # fmt: skip
+    def __init__(
+        self,
+        folder: Path,
+        encoding: str = "utf-16",
+        options: dict | None = None,
+        environment: dict | None = None,
+        capabilities: dict | None = None,
+        command: list[str] | None = None,
+    ):
         self.folder = folder
         self.encoding = encoding
         self.options = options or {}
@@ -48,9 +55,11 @@ class Client:
     def __exit__(self, kind, *rest) -> None:
         if kind is not None:
             self.process.kill()
-        assert self.stop() == 0 or kind is not None
+            self.process.wait()
+        else:
+            assert self.stop() == 0
 
-    # -- the protocol -----------------------------------------------------------------------------------------------------
+    # -- the protocol --------------------------------------------------------------------------------------------------
 
     def send(self, message: dict) -> None:
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
@@ -97,7 +106,7 @@ class Client:
             self.tell("exit", None)
         return self.process.wait(TIMEOUT)
 
-    # -- documents --------------------------------------------------------------------------------------------------------
+    # -- documents -----------------------------------------------------------------------------------------------------
 
     def uri(self, name: str) -> str:
         return (self.folder / name).as_uri()
@@ -140,7 +149,7 @@ class Client:
             "range": {"start": {"line": 0, "character": 0}, "end": {"line": last, "character": 0}},
         })  # fmt: skip
 
-    # -- what comes back --------------------------------------------------------------------------------------------------
+    # -- what comes back -----------------------------------------------------------------------------------------------
 
     def _read(self) -> None:
         stream = self.process.stdout

@@ -12,41 +12,61 @@ import numpy as np
 import pytest
 import tensight_runtime as ts
 from support.samples import Call, Given, leaves, mapped, read
+from support.verdict import judge
 from tensight_runtime.engine.apply import call_op
 from tensight_runtime.ops import table
+from tensight_runtime.spec.cond import Cond
 from tensight_runtime.spec.dtype import DType
 from tensight_runtime.spec.fact import Fact
 from tensight_runtime.spec.kind import TensorLike
 from tensight_runtime.spec.op import Op
 from tensight_runtime.spec.require import RankUnknown, Refused, collecting
-from tensight_runtime.spec.size import UNKNOWN, Expr, Symbol, evaluate, symbol, symbols
+from tensight_runtime.spec.size import Expr, Symbol, Unknown, evaluate, symbol, symbols
 
 OPS = table().ops
 every_operator = pytest.mark.parametrize("op", OPS, ids=[op.name for op in OPS])
-ANY_REFUSAL = (RuntimeError, IndexError, ValueError, TypeError, NotImplementedError)
+ANY_REFUSAL = (RuntimeError, IndexError, ValueError, TypeError, NotImplementedError, AssertionError)
 
 # what is being compared, and the operator or sample: why it may differ.  An entry that no longer differs fails.
-DIFFERS: dict[tuple[str, str], str] = {}
+TRIANGLE = "one triangle is read, the derivative is the one along symmetric (or triangular) matrices, as in torch"
+GAUGE = "vectors are determined up to a phase, or a basis; the derivative holds for functions that do not see it"
+DIFFERS: dict[tuple[str, str], str] = {
+    ("derivative", "normal"): "a draw, to torch: its derivative is 0",
+    ("derivative", "normal.of_number"): "a draw, to torch: its derivative is 0",
+    ("derivative", "gumbel_softmax(f32[4, 3], tau=0.5, hard=True, dim=0)"): "straight through: that of the soft result",
+    ("derivative", "cross_entropy(f32[9, 4], i64[9]{0..3}, f32[4]{0..1}, ignore_index=1, label_smoothing=0.2)"):
+        "weights are constants to nll_loss (torch refuses ones that require grad)",
+    ("derivative", "ctc_loss"): "that of a log_softmax's logits, as in torch, which takes nothing else",
+    ("derivative", "linalg_svd(f64[2, 4])"): GAUGE,
+    ("derivative", "svd(f64[2, 4], some=False)"): GAUGE,
+    ("derivative", "linalg_eigh"): TRIANGLE,
+    ("derivative", "linalg_eigvalsh"): TRIANGLE,
+    ("derivative", "linalg_eig"): GAUGE,
+    ("derivative", "cholesky_solve"): TRIANGLE,
+    ("derivative", "cholesky_inverse"): TRIANGLE,
+    ("derivative", "embedding(i64[7]{0..2}, f32[3, 4], scale_grad_by_freq=True)"): "the scale is the option's purpose",
+    ("refused", "as_strided(f32[3], (2, 2), (1, 2))"): "the memory may be larger than the tensor; the engine sees it",
+}
 
 
 @every_operator
 def test_the_rule_tells_what_is_computed(op: Op):
-    judge("inferred", op, op.accepts, inferred_is_computed)
+    judge(DIFFERS, "inferred", op, op.accepts, inferred_is_computed)
 
 
 @every_operator
 def test_the_derivative_is_the_finite_difference(op: Op):
-    judge("derivative", op, op.accepts if op.differentiable else (), derivative_is_finite_difference)
+    judge(DIFFERS, "derivative", op, op.accepts if op.differentiable else (), derivative_is_finite_difference)
 
 
 @every_operator
 def test_what_is_to_be_refused_is_refused(op: Op):
-    judge("refused", op, op.rejects, refused_in_the_declared_words)
+    judge(DIFFERS, "refused", op, op.rejects, refused_in_the_declared_words)
 
 
 @every_operator
 def test_sizes_nobody_knows_change_no_answer(op: Op):
-    judge("symbolic", op, op.accepts, symbols_stand_for_the_numbers)
+    judge(DIFFERS, "symbolic", op, op.accepts, symbols_stand_for_the_numbers)
 
 
 def test_operators_have_samples():
@@ -62,29 +82,11 @@ NO_SAMPLES = {
 }  # fmt: skip
 
 
-def judge(aspect: str, op: Op, samples, check) -> None:
-    """Run `check(op, call, sample)` on each sample; it returns what is wrong, or None."""
-    wrong = {}
-    for sample in samples:
-        try:
-            found = check(op, read(sample))
-        except Exception as error:  # noqa: BLE001
-            found = f"{type(error).__name__}: {error}"
-        if found:
-            wrong[sample] = found
-    excused = {key for key in ((aspect, op.name), *((aspect, s) for s in samples)) if key in DIFFERS}
-    agreeing = [key for key in excused if key[1] not in wrong and not (key[1] == op.name and wrong)]
-    assert not agreeing, f"agrees now, so DIFFERS can do without {agreeing}"
-    if (aspect, op.name) not in excused:
-        left = {sample: found for sample, found in wrong.items() if (aspect, sample) not in excused}
-        assert not left, "\n".join(f"{sample}: {found}" for sample, found in left.items())
-
-
 # --- inferred = computed ---------------------------------------------------------------------------------------------
 
 
-def inferred_is_computed(op: Op, call: Call) -> str | None:
-    return layout_is_right(op, call, "C") or layout_is_right(op, call, "F")
+def inferred_is_computed(op: Op, sample: str) -> str | None:
+    return layout_is_right(op, read(sample), "C") or layout_is_right(op, read(sample), "F")
 
 
 def layout_is_right(op: Op, call: Call, order: str) -> str | None:
@@ -119,7 +121,7 @@ def unlike(op: Op, fact: object, result: object) -> str | None:
     if not isinstance(result, ts.Tensor):
         result = ts.from_numpy(result) if isinstance(result, np.ndarray) else result
     if not isinstance(fact, Fact):
-        return None if fact is UNKNOWN or fact == result else f"inferred {fact!r}, computed {result!r}"
+        return None if isinstance(fact, Unknown) or fact == result else f"inferred {fact!r}, computed {result!r}"
     if not isinstance(result, ts.Tensor):
         return f"inferred {fact}, computed {result!r}"
     said = f"inferred {fact}, computed {described(result)}"
@@ -128,7 +130,7 @@ def unlike(op: Op, fact: object, result: object) -> str | None:
     if fact.dims is not None:
         if len(fact.dims) != result.ndim:
             return said
-        if any(d is not UNKNOWN and d != s for d, s in zip(fact.dims, result.shape, strict=True)):
+        if any(not isinstance(d, Unknown) and d != s for d, s in zip(fact.dims, result.shape, strict=True)):
             return said
     if fact.contiguous is not None and bool(fact.contiguous) != result.is_contiguous():
         return f"inferred contiguous={fact.contiguous!r}, its strides are {result.stride()} of {tuple(result.shape)}"
@@ -179,9 +181,9 @@ def ours(given: Given, order: str = "C") -> ts.Tensor:
 # --- gradient = finite difference ------------------------------------------------------------------------------------
 
 
-def derivative_is_finite_difference(op: Op, call: Call) -> str | None:
+def derivative_is_finite_difference(op: Op, sample: str) -> str | None:
     """All inputs with a gradient move along one random direction, in double precision."""
-    call = call.widened()
+    call = read(sample).widened()
     args, kwargs = call.filled(ours)
     values = op.bind(args, kwargs)
     moving = [
@@ -207,8 +209,8 @@ def derivative_is_finite_difference(op: Op, call: Call) -> str | None:
         swap = lambda v: fresh.get(id(v), v.clone() if isinstance(v, ts.Tensor) else v)
         result = call_op(op, mapped(args, swap), mapped(kwargs, swap))
         outs = [r for r in leaves(result) if isinstance(r, ts.Tensor) and r.dtype.differentiable]
-        if not weights:
-            weights.extend(ts.from_numpy(noise(random, r)) for r in outs)
+        if not weights:  # 0 for results that carry no gradient
+            weights.extend(ts.from_numpy(noise(random, r)) * (r.requires_grad or not op.composite) for r in outs)
         total = sum(((r.to(w.dtype) * w.conj()).sum().real for r, w in zip(outs, weights, strict=True)), ts.tensor(0.0))
         return (total, leaf, outs) if step is None else total.item()
 
@@ -220,7 +222,9 @@ def derivative_is_finite_difference(op: Op, call: Call) -> str | None:
     try:
         grads = ts.autograd.grad(total, leaf, allow_unused=True)
     except RuntimeError as refusal:
-        return None if str(refusal).startswith("derivative for aten::") else str(refusal)
+        return None if "derivative for aten::" in str(refusal) or "not differentiable" in str(refusal) else str(refusal)
+    if op.composite:  # what has no gradient is constant to it
+        along[:] = [np.zeros_like(a) if g is None else a for a, g in zip(along, grads, strict=True)]
     got = sum(float((g._array.conj() * a).sum().real) for g, a in zip(grads, along, strict=True) if g is not None)
     center, ahead, behind = value(0.0), value(step), value(-step)
     want = (ahead - behind) / (2 * step)
@@ -240,15 +244,15 @@ def noise(random: np.random.Generator, like: ts.Tensor) -> np.ndarray:
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 
-def refused_in_the_declared_words(op: Op, call: Call) -> str | None:
+def refused_in_the_declared_words(op: Op, sample: str) -> str | None:
     """By the engine always; by the rule too, unless it hangs on values."""
-    words = op.rejects[call.text]
+    call, words = read(sample), op.rejects[sample]
     args, kwargs = call.filled(lambda given: given.fact)
     values = op.bind(args, kwargs)
     if values is not None and op.admits(values) is True:
         try:
             fact = op.infer(values)
-            if not any(g.bounds for g in call.givens) and op.names:
+            if not any(g.bounds or g.dtype.category == 0 for g in call.givens):
                 return f"the rule accepts it: {fact}"
         except Refused as refused:
             if not str(refused).startswith(words):
@@ -264,9 +268,9 @@ def refused_in_the_declared_words(op: Op, call: Call) -> str | None:
 # --- symbols ---------------------------------------------------------------------------------------------------------
 
 
-def symbols_stand_for_the_numbers(op: Op, call: Call) -> str | None:
+def symbols_stand_for_the_numbers(op: Op, sample: str) -> str | None:
     """Sizes as symbols, once all different and once one for each number."""
-    numbers = count()
+    call, numbers = read(sample), count()
     return symbolic(op, call, lambda size: f"s{next(numbers)}") or symbolic(op, call, lambda size: f"n{size}")
 
 
@@ -288,10 +292,15 @@ def symbolic(op: Op, call: Call, name) -> str | None:
             return f"refused with symbols: {refused}"
         except RankUnknown:
             return "the rule raises RankUnknown"
-    broken = [o.message for o in obligations if not o.cond.holds(env)]
+    broken = [o.message for o in obligations if not holds(o.cond, env)]
     if broken:
         return f"an obligation does not hold: {broken[0]}"
     return disagreement(want, found, env)
+
+
+def holds(cond: Cond, env: dict) -> bool:
+    known = not isinstance(cond.a, Unknown) and not isinstance(cond.b, Unknown)
+    return cond.holds(env) if known else True
 
 
 def disagreement(want: object, found: object, env: dict) -> str | None:
@@ -308,7 +317,7 @@ def disagreement(want: object, found: object, env: dict) -> str | None:
         if len(found.dims) != len(want.dims):
             return f"{found} instead of {want}"
         return next((d for d in (disagreement(w, f, env) for w, f in zip(want.dims, found.dims, strict=True)) if d), None)
-    if found is None or found is UNKNOWN or want is UNKNOWN:
+    if found is None or isinstance(found, Unknown) or isinstance(want, Unknown):
         return None
     if isinstance(found, Expr):
         found = evaluate(found, env)

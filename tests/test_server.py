@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import re
+import socket
 import subprocess
 import sys
 import time
@@ -10,7 +14,7 @@ import time
 import pytest
 from lsp_client import PATHS, Client
 
-PROGRAM = '''\
+PROGRAM = """\
 import torch
 from torch import nn
 
@@ -30,7 +34,17 @@ y = x @ w
 p, both = scores(torch.rand(2, 5, 8), torch.rand(2, 7, 8))
 same = torch.zeros(y.shape)
 n = w.detach().sum()
-'''
+
+
+def turned(t, mask=None):
+    rows = t.shape[0]
+    several = [t] * rows
+    return t.T
+
+
+a = turned(torch.zeros(2, 3))
+b = turned(torch.zeros(4, 3, requires_grad=True), a)
+"""
 
 HOVERS = [  # where (the text, and which occurrence), and what the first lines say; None: nothing
     ("w = torch", 0, "w: f32[3, 4] grad leaf", "cpu · requires grad · leaf · contiguous · 12 elements · 48 bytes"),
@@ -45,6 +59,11 @@ HOVERS = [  # where (the text, and which occurrence), and what the first lines s
     ("shape\n    d", 0, "q.shape: (2, 5, 8)", None),
     ("pair = ", 0, "pair: (f32[2, 5, 7], f32[2, 5, 8])", None),
     ("n = w", 0, "n: f32[] ", None),
+    ("t, mask", 0, "t: f32[?, 3] grad?", "requires grad or no grad · leaf · contiguous · 6 or 12 elements"),
+    ("t, mask", 0, "t: f32[?, 3] grad?", "either `f32[2, 3]` or `f32[4, 3] grad leaf`"),
+    ("mask=", 0, "mask: f32[3, 2] or None", None),
+    ("rows =", 0, "rows: int = 2 or 4", None),
+    ("several", 0, "several: […]", "either `[f32[2, 3], f32[2, 3]]` or `[f32[4, 3] grad leaf, "),
     ("word", 0, None, None),
     ("import", 0, None, None),
     ("torch.ones", 0, None, None),
@@ -63,8 +82,9 @@ def whole(text: str) -> dict:
     return {"text": text}
 
 
-def replace(line: int, start: int, end: int, text: str) -> dict:
-    return {"range": {"start": {"line": line, "character": start}, "end": {"line": line, "character": end}}, "text": text}
+def replace(line: int, start: int, end: int, text: str, end_line: int | None = None) -> dict:
+    last = {"line": line if end_line is None else end_line, "character": end}
+    return {"range": {"start": {"line": line, "character": start}, "end": last}, "text": text}
 
 
 def hover_text(client: Client, name: str, *where: int) -> str | None:
@@ -104,12 +124,15 @@ def test_hover_outside_the_text(client):
     assert client.hover("never opened.py", 0, 0) is None
 
 
+FACT = re.compile(r".+: (\?|bool|[a-z]+\d+)\[.*\]")
+
+
 def test_every_hover_of_a_tensor_states_everything(client):
     """Unknown is said, never left out."""
     for line, text in enumerate(PROGRAM.split("\n")):
         for col in range(len(text)):
             found = hover_text(client, "program.py", line, col)
-            if found and "[" in first_line(found) and not first_line(found).partition(": ")[2].startswith(("(", "int")):
+            if found and FACT.match(first_line(found)):
                 second = found.split("\n\n")[1].split("  \n")[0]
                 assert [bool(part) for part in second.split(" · ")] == [True] * 6, found
                 assert "element" in second and ("byte" in second or "iB" in second), found
@@ -251,7 +274,7 @@ def test_columns_in_the_units_of_the_client(tmp_path, encoding, before):
     ([replace(0, 0, 0, "a\r\nb\r"), replace(1, 1, 1, "!")], "a\r\nb!\rx = 1\ny = 2\n"),
     ([replace(0, 4, 400, "3")], "x = 3\ny = 2\n"),
     ([replace(500, 0, 0, "z")], "x = 1\ny = 2\nz"),
-    ([{"range": {"start": {"line": 0, "character": 5}, "end": {"line": 1, "character": 0}}, "text": "; "}], "x = 1; y = 2\n"),
+    ([replace(0, 5, 0, "; ", end_line=1)], "x = 1; y = 2\n"),
     ([whole("new"), replace(0, 3, 3, "er")], "newer"),
     ([replace(1, 0, 0, "\u2028\x85\x0b"), replace(1, 3, 4, "q")], "x = 1\n\u2028\x85\x0bq = 2\n"),
 ])  # fmt: skip
@@ -325,9 +348,46 @@ def test_the_analysis_process_is_started_again(tmp_path):
         client.diagnostics("t.py", 1)
         [helper] = children(client.process.pid)
         os.kill(helper, 9)
-        version = client.edit("t.py", replace(1, 18, 19, "8"))
+        version = client.edit("t.py", replace(1, 19, 20, "8"))
         client.diagnostics("t.py", version)
         assert first_line(hover_text(client, "t.py", 1, 0)) == "a: f32[2, 8]"
+
+
+def test_over_tcp(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-P", "-m", "tensight_server", "--tcp", str(port)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(PATHS)}, stderr=subprocess.PIPE, cwd=tmp_path,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            connection = socket.create_connection(("127.0.0.1", port))
+            break
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    with connection:
+        for message in (
+            {"id": 1, "method": "initialize", "params": {"processId": None, "rootUri": None, "capabilities": {}}},
+            {"id": 2, "method": "shutdown"},
+            {"method": "exit"},
+        ):
+            body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+            connection.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        assert b"hoverProvider" in connection.recv(4096)
+        assert server.wait(60) == 0
+    assert b"Traceback" not in server.stderr.read()
+
+
+def test_exit_right_behind_shutdown(tmp_path):
+    client = Client(tmp_path)
+    client.initialize()
+    client.start("shutdown", None)
+    client.tell("exit", None)
+    assert client.process.wait(60) == 0
 
 
 def test_a_workspace_cannot_put_modules_in_our_way(tmp_path):
@@ -346,6 +406,50 @@ def test_the_analysis_process_needs_no_arrays():
     code = f"import sys; sys.path[:0] = {PATHS!r}; import tensight_server.analyst; " \
            "sys.exit(bool({'numpy', 'pygls', 'lsprotocol'} & set(sys.modules)))"  # fmt: skip
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# -- values ------------------------------------------------------------------------------------------------------------
+
+EVALUATOR = """
+import json, os, sys, time
+for line in sys.stdin:
+    asked = json.loads(line)
+    if "sleep" in asked["text"]:
+        time.sleep(60)
+    if "die" in asked["text"]:
+        os._exit(1)
+    answer = {"id": asked["id"], "ok": True, "lines": [f"value {asked['id']}"], "provenance": "made up"}
+    print(json.dumps(answer), flush=True)
+"""
+
+
+@pytest.mark.parametrize("text, lines, provenance", [
+    ("x = 1", ["value 1"], "made up"),
+    ("sleep", [], "stopped after 0.2 s"),
+    ("die", [], "process died"),
+])  # fmt: skip
+def test_values_come_from_a_process_that_may_hang_or_die(tmp_path, monkeypatch, text, lines, provenance):
+    from tensight_server import evaluation
+    from tensight_server.documents import Documents
+    from tensight_server.view import Spot
+
+    (tmp_path / "made_up_evaluator.py").write_text(EVALUATOR)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(evaluation, "MODULE", "made_up_evaluator")
+    monkeypatch.setattr(evaluation, "GRACE", 0.0 if text == "sleep" else 30.0)
+
+    async def ask() -> list[dict]:
+        values = evaluation.Evaluation()
+        document = Documents().open("file:///t.py", "/t.py", 1, text)
+        spot = Spot(1, 0, 1, 1, [0], "bind", "")
+        found = [await values.value(document, spot, {"seconds": 0.2, "megabytes": 9, "steps": 9}) for _ in range(2)]
+        values.close()
+        return found
+
+    first, second = asyncio.run(ask())
+    assert first == second  # computed once
+    assert first["lines"] == lines and provenance in first["provenance"]
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

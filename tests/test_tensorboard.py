@@ -1,7 +1,6 @@
 """SummaryWriter writes event files from tensors."""
 
 import pytest
-
 import tensight_runtime as torch
 
 pytest.importorskip("tensorboardX", reason="tensorboardX is not installed")

@@ -166,6 +166,8 @@ class Reader:
         path = os.path.abspath(path)
         if path not in self.texts:
             limit = self.settings.max_bytes
+            if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for its writer
+                raise SourceError("is not a file: leave it out")
             with open(path, "rb") as file:
                 data = file.read(limit + 1)
             if len(data) > limit:

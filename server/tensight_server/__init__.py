@@ -7,4 +7,6 @@
     analysis        this side of the analysis process          analyst       that process
     evaluation      this side of the evaluation process        evaluator/    that process
     describe, hints facts to plain data, in the analysis process
+
+The server answers at once with what it knows; whatever takes time, or may die, happens in the other two processes.
 """

@@ -17,7 +17,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     how.add_argument("--tcp", type=int, metavar="PORT", help="listen on this port of the loopback interface")
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
     options = parser.parse_args(argv)
-    logging.basicConfig(stream=sys.stderr, level=options.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=options.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
     out = protected_output() if options.tcp is None else None
 
     from tensight_server.analysis import MODULE
@@ -29,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         server = TensightServer(analyst)
         if out is None:
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it takes an orderly exit for an accident
             server.start_tcp("127.0.0.1", options.tcp)
         else:
             server.start_io(sys.stdin.buffer, out)

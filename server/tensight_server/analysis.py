@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tensight_analyzer.source.text import SourceText
+
 from tensight_server.documents import Document, Documents
 from tensight_server.processes import Helper
 from tensight_server.view import View
@@ -67,7 +68,7 @@ class Analysis:
         if self.helper is not None:
             self.helper.close()
 
-    # -- what is wanted ---------------------------------------------------------------------------------------------------
+    # -- what is wanted ------------------------------------------------------------------------------------------------
 
     def opened_or_changed(self, document: Document) -> None:
         self._tell(document.path, document.source.text)
@@ -114,7 +115,7 @@ class Analysis:
             return
         self.on_busy(False)
 
-    # -- what comes of it -------------------------------------------------------------------------------------------------
+    # -- what comes of it ----------------------------------------------------------------------------------------------
 
     def _answered(self, message: dict) -> None:
         job = self.running

@@ -21,17 +21,19 @@ import traceback
 from tensight_analyzer.analysis import Result, analyse
 from tensight_analyzer.check import Listener, Reader, chosen, explained, syntax_findings
 from tensight_analyzer.config import ConfigError, Settings, load
-from tensight_analyzer.facts.finding import Finding, in_order
+from tensight_analyzer.facts.finding import Finding, Where, in_order
 from tensight_analyzer.facts.origin import Scene
 from tensight_analyzer.facts.suppress import suppressed
 from tensight_analyzer.facts.witness import Claim, Numbers, confirmed
 from tensight_analyzer.interp.machine import Budget
 from tensight_analyzer.plugin import Registry, installed
 from tensight_analyzer.source.text import SourceError, SourceText
+
 from tensight_server.describe import Describer, Operators
 from tensight_server.hints import hints
 
 STACK = 256 << 20  # the interpreter recurses as deeply as the programs it reads
+SECONDS = 10.0  # for one file, witnesses included; the settings may ask for less
 
 
 class OpenReader(Reader):
@@ -75,7 +77,6 @@ class Analyst:
 
     def view(self, path: str, roots: list[str]) -> dict:
         """All that is shown of a file."""
-        started = time.process_time()
         path = os.path.abspath(path)
         problems = []
         try:
@@ -84,26 +85,35 @@ class Analyst:
             settings, problems = Settings(), [str(error)]
         reader = OpenReader(settings, dict(self.open_texts))
         try:
-            text = reader.text(path)
+            lines = reader.text(path).lines()
         except (SourceError, OSError) as error:
-            return {"path": path, "facts": [], "spots": [], "hints": [], "findings": [], "files": [path],
-                    "problems": [*problems, explained(error)]}  # fmt: skip
+            return self._said(path, Describer([], {}), [], [], [path], [*problems, explained(error)])
         result, operators, findings = self._run(path, (*roots, path), settings, reader)
         describer = Describer([p for p in result.places if p.file == path], operators.names)
         describer.describe()
+        problems += [note for note in result.notes if "stopped" in note and not self.cancelled]
+        return self._said(path, describer, lines, findings, sorted({p.file for p in result.places}), problems)
+
+    def _said(self, path: str, describer: Describer, lines: list[str], findings: list[Finding], files: list[str],
+              problems: list[str]) -> dict:  # fmt: skip
+        remarks = [
+            Finding(
+                Where(path, 1, 0, 1, 0), "TS000", "incomplete", "api", "note", f"Not everything is known here: {text}"
+            )
+            for text in problems
+        ]
         return {
-            "path": path,
             "facts": describer.facts,
             "spots": describer.spots,
-            "hints": hints(describer.spots, describer.scopes, describer.facts, text.lines()),
-            "findings": [f.as_dict() for f in findings if f.where.file == path],
-            "files": sorted({p.file for p in result.places}),
-            "problems": [*problems, *(note for note in result.notes if "stopped" in note and not self.cancelled)],
-            "seconds": round(time.process_time() - started, 3),
+            "hints": hints(describer.spots, describer.scopes, describer.facts, lines),
+            "findings": [f.as_dict() for f in (*remarks, *findings) if f.where.file == path],
+            "files": files,
+            "problems": problems,
         }
 
     def _run(self, path: str, roots: tuple[str, ...], settings: Settings, reader: Reader
              ) -> tuple[Result, Operators, list[Finding]]:  # fmt: skip
+        deadline = time.monotonic() + min(settings.seconds, SECONDS)
         rules = [rule() for rule in chosen(self.registry, settings)]
         scene = Scene(reader.lines)
         operators = Operators()
@@ -111,6 +121,7 @@ class Analyst:
         def run(numbers: Numbers | None, *others) -> tuple[Result, list[Claim]]:
             listener = Listener(rules, scene)
             self.budget = settings.budget
+            self.budget.seconds = max(deadline - time.monotonic(), 0.0)
             if self.cancelled:
                 self.budget.steps = 0
             result = analyse(path, roots, reader.program_or_none, self.registry.table, self.budget, (listener, *others),

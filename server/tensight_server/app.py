@@ -111,7 +111,7 @@ def register(server: TensightServer) -> None:
     """The life of a server, its documents and its settings."""
 
     @server.feature(types.INITIALIZE)
-    async def initialize(params: types.InitializeParams) -> None:
+    def initialize(params: types.InitializeParams) -> None:
         encoding = server.workspace.position_encoding
         server.client = client_of(params, getattr(encoding, "value", encoding) or "utf-16")
         server.convert = Converter(server.client, server.documents)
@@ -130,7 +130,7 @@ def register(server: TensightServer) -> None:
             server.evaluation.start()
 
     @server.feature(types.SHUTDOWN)
-    async def shutdown(params: None) -> None:
+    def shutdown(params: None) -> None:  # at once: an `exit` may be right behind it
         server.stop_helpers()
 
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
@@ -193,7 +193,9 @@ def as_plain(value: object) -> object:
 
 async def watch(server: TensightServer) -> None:
     """Ask to be told of changed settings and Python files."""
-    watchers = types.DidChangeWatchedFilesRegistrationOptions(watchers=[types.FileSystemWatcher(glob_pattern="**/*.py")])
+    watchers = types.DidChangeWatchedFilesRegistrationOptions(
+        watchers=[types.FileSystemWatcher(glob_pattern="**/*.py")]
+    )
     wanted = [
         types.Registration(id="files", method=types.WORKSPACE_DID_CHANGE_WATCHED_FILES, register_options=watchers),
         types.Registration(id="settings", method=types.WORKSPACE_DID_CHANGE_CONFIGURATION,

@@ -6,8 +6,8 @@ import os
 
 from lsprotocol import types
 from pygls.uris import from_fs_path, to_fs_path
-
 from tensight_analyzer.source.text import SourceText
+
 from tensight_server.documents import Change, Document, Documents
 from tensight_server.settings import Client
 from tensight_server.view import Hint, Spot
@@ -26,7 +26,7 @@ class Converter:
         self.client = client
         self.documents = documents
 
-    # -- from the client --------------------------------------------------------------------------------------------------
+    # -- from the client -----------------------------------------------------------------------------------------------
 
     def line_col(self, source: SourceText, position: types.Position) -> tuple[int, int]:
         """A position as line from 1 and column in characters; one outside the text is moved inside."""
@@ -58,7 +58,7 @@ class Converter:
         document = self.documents.at_path(path)
         return document.uri if document is not None else from_fs_path(path) or ""
 
-    # -- to the client ----------------------------------------------------------------------------------------------------
+    # -- to the client -------------------------------------------------------------------------------------------------
 
     def position(self, source: SourceText | None, line: int, col: int) -> types.Position:
         if source is not None and 1 <= line <= source.line_count:

@@ -6,6 +6,8 @@
             what they have in common.
     hints   see `hints`
     scopes  for each spot, the number of the function it stands in
+
+All of it is JSON: it goes from the analysis process to the one that answers the editor.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from tensight_analyzer.ir import nodes as ir
 from tensight_runtime.spec.fact import Fact, show_dims, show_fact
 from tensight_runtime.spec.size import UNKNOWN, Expr, Symbol, as_size, product, substitute, symbols
 
-MOST = 8  # alternatives shown of one place
+MOST = 8  # alternatives kept of one place
+MOST_NUMBERS = 3
 
 BIND, PARAM, READ, EXPR, NOTHING = "bind", "param", "read", "expr", ""
 
@@ -61,7 +64,7 @@ class Describer:
             if place.facts is not None:
                 self._chunk(place)
 
-    # -- spots ------------------------------------------------------------------------------------------------------------
+    # -- spots ---------------------------------------------------------------------------------------------------------
 
     def _chunk(self, place: Place) -> None:
         bound = bindings(place.chunk)
@@ -76,6 +79,8 @@ class Describer:
                 name = (id(scope), node_name(node) or "")
                 computed = role == BIND and not isinstance(bound[node], (ir.Const, type(None)))
                 facts = self._alternatives(seen, numbers=computed or name in shown_names)
+                if role == EXPR and facts and self.facts[facts[0]]["kind"] == "size" and not self._is_size(node):
+                    facts = []
                 if facts and role == BIND:
                     shown_names.add(name)
                 operator = self._operator(node, bound, makers, name, facts)
@@ -96,6 +101,10 @@ class Describer:
             return BIND
         return READ if isinstance(node, ir.Name) else EXPR
 
+    def _is_size(self, node: ir.Node) -> bool:
+        """Does an expression ask a tensor for a size, in place of computing any number?"""
+        return node in self.operators or isinstance(node, (ir.Subscript, ir.Attribute))
+
     def _operator(self, node: ir.Node, bound: dict, makers: dict, name: tuple, facts: list[int]) -> str:
         if node in bound:
             value = bound[node]
@@ -114,28 +123,32 @@ class Describer:
             return end_line, end_col - len(func.name), end_line, end_col
         return line, col, end_line, end_col
 
-    # -- facts ------------------------------------------------------------------------------------------------------------
+    # -- facts ---------------------------------------------------------------------------------------------------------
 
     def _alternatives(self, seen: list, numbers: bool) -> list[int]:
         """The facts of a place, without repetition; nothing if none of them is about tensors."""
         flat: list = []
         for snapshot in seen:
-            several = snapshot[1] if isinstance(snapshot, tuple) and snapshot and snapshot[0] == "oneof" else (snapshot,)
-            flat.extend(s for s in several if s not in flat)
-        described = [self.snapshot(s, numbers) for s in flat]
-        if not any(d and d["kind"] != "other" for d in described):
+            joined = isinstance(snapshot, tuple) and snapshot and snapshot[0] == "oneof"
+            flat.extend(s for s in (snapshot[1] if joined else (snapshot,)) if s not in flat)
+        described: dict[str, dict] = {}  # alternatives that read the same are one
+        for snapshot in flat:
+            found = self.snapshot(snapshot, numbers) or {"kind": "other", "text": "something else"}
+            known = described.get(found["text"])
+            if known is None or (found.get("sizes") and not known.get("sizes")):
+                described[found["text"]] = found
+        shown = sorted(described.values(), key=lambda d: d["kind"] == "other")
+        if not shown or shown[0]["kind"] == "other" or self._vague(shown):
             return []
-        found = [d or {"kind": "other", "text": "something else"} for d in described]
-        numbers_found = list(dict.fromkeys(map(self._number, found)))
-        common = common_part(flat) if len(numbers_found) > 1 else None
+        common = common_part(flat) if len(shown) > 1 else None
         if common is None:
-            return numbers_found[:MOST]
-        shown = self.snapshot(common, numbers)
-        for key in ("elements", "bytes"):
-            values = list(dict.fromkeys(d.get(key) for d in found))
-            if None not in values and len(values) <= MOST:
-                shown[key] = values if len(values) > 1 else values[0]
-        return [self._number(shown | {"common": True}), *numbers_found[:MOST]]
+            return [self._number(d) for d in shown[:MOST]]
+        return [self._number(together(self.snapshot(common, numbers), shown)), *(self._number(d) for d in shown[:MOST])]
+
+    def _vague(self, shown: list[dict]) -> bool:
+        """Is it a number of which nothing is known but that it is one, or too many numbers to be of use?"""
+        sizes = [d for d in shown if d["kind"] == "size"]
+        return len(sizes) > MOST_NUMBERS or any(not d["sizes"] and not d["text"].lstrip("-").isdigit() for d in sizes)
 
     def _number(self, fact: dict) -> int:
         key = json.dumps(fact, sort_keys=True)
@@ -190,17 +203,18 @@ class Describer:
             labels, items = [str(i) for i in range(len(snapshot[1]))], list(snapshot[1])
             sizes = tuple(i if isinstance(i, Expr) else i[2] for i in items if is_size(i))
             if kind == "tuple" and len(sizes) == len(items):
-                return {"kind": "sizes", "text": show_dims(renamed(sizes)).replace("[", "(").replace("]", ")"),
+                inside = show_dims(renamed(sizes))[1:-1]
+                return {"kind": "sizes", "text": f"({inside},)" if len(sizes) == 1 else f"({inside})",
                         "sizes": self.sizes(sizes)}  # fmt: skip
         parts = [self.snapshot(i, False) for i in items]
         if not any(p and p["kind"] in ("tensor", "group") for p in parts):
             return None
         texts = [p["text"] if p else "…" for p in parts]
         opening, closing = {"tuple": "()", "list": "[]", "dict": "{}"}[kind]
-        inside = ", ".join(f"{k}: {t}" for k, t in zip(labels, texts, strict=True)) if kind == "dict" else ", ".join(texts)
+        named = [f"{k}: {t}" for k, t in zip(labels, texts, strict=True)] if kind == "dict" else texts
         sizes = [size for p in parts if p for size in p.get("sizes", ())]
-        return {"kind": "group", "text": opening + inside + closing, "items": [list(i) for i in zip(labels, texts, strict=True)],
-                "sizes": sizes}  # fmt: skip
+        items = [list(item) for item in zip(labels, texts, strict=True)]
+        return {"kind": "group", "text": opening + ", ".join(named) + closing, "items": items, "sizes": sizes}
 
     def sizes(self, dims) -> list[list]:
         """Where the named sizes come from: [name, file, line, what is there]."""
@@ -223,7 +237,8 @@ def _plain(size: object) -> int | str:
 def renamed(dims: tuple) -> tuple:
     """Two different symbols of one name are told apart by a number."""
     named: dict[str, list[Symbol]] = {}
-    for symbol in (s for d in dims if isinstance(d, Expr) for s in sorted(symbols(d), key=lambda s: (s.name, repr(s.key)))):
+    found = [sorted(symbols(d), key=lambda s: (s.name, repr(s.key))) for d in dims if isinstance(d, Expr)]
+    for symbol in (s for each in found for s in each):
         if symbol not in named.setdefault(symbol.name, []):
             named[symbol.name].append(symbol)
     new = {
@@ -231,6 +246,16 @@ def renamed(dims: tuple) -> tuple:
         for name, group in named.items() for i, symbol in enumerate(group, 1) if i > 1
     }  # fmt: skip
     return tuple(substitute(d, new) if isinstance(d, Expr) else d for d in dims) if new else tuple(dims)
+
+
+def together(common: dict, each: list[dict]) -> dict:
+    """What several have in common, with the values of what they do not."""
+    found = common | {"common": True}
+    for key in ("requires_grad", "is_leaf", "contiguous", "elements", "bytes"):
+        values = list(dict.fromkeys(d.get(key) for d in each))
+        if key in common and None not in values:
+            found[key] = values if len(values) > 1 else values[0]
+    return found
 
 
 def common_part(snapshots: list) -> object | None:
@@ -255,11 +280,12 @@ def merged(facts: list[Fact]) -> Fact:
 
     dims = None
     if all(f.dims is not None and len(f.dims) == len(facts[0].dims or ()) for f in facts):
-        dims = tuple(c[0] if all(d == c[0] for d in c) else UNKNOWN for c in zip(*(f.dims for f in facts), strict=True))
-    return Fact(
-        common([f.dtype for f in facts]), dims, common([f.device for f in facts]),
-        common([f.requires_grad for f in facts]), common([f.is_leaf for f in facts]), common([f.contiguous for f in facts]),
-    )  # fmt: skip
+        dims = tuple(
+            c[0] if all(d == c[0] or str(d) == str(c[0]) for d in c) else UNKNOWN
+            for c in zip(*(f.dims for f in facts), strict=True)
+        )
+    rest = [common([getattr(f, name) for f in facts]) for name in ("device", "requires_grad", "is_leaf", "contiguous")]
+    return Fact(common([f.dtype for f in facts]), dims, *rest)
 
 
 # -- the tree ----------------------------------------------------------------------------------------------------------

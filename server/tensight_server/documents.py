@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass, field
 
 from tensight_analyzer.source.text import SourceError, SourceText
+
 from tensight_server.view import View
 
 

@@ -49,7 +49,7 @@ class Evaluation:
             self.helper.close()
 
     async def value(self, document: Document, spot: Spot, budget: dict) -> dict | None:
-        """The value of a spot, computed once; None if there are no values.  Waiting for it may be given up at any time."""
+        """The value of a spot, computed once; None if there are none.  Waiting for it may be given up at any time."""
         if not self.available:
             return None
         key = (document.uri, document.version, *spot[:4])
@@ -75,7 +75,7 @@ class Evaluation:
             })  # fmt: skip
             try:
                 value = await asyncio.wait_for(self._answer, budget["seconds"] + GRACE)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 self._stop()
                 value = stopped(budget)
             if value is None:

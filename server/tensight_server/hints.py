@@ -1,4 +1,4 @@
-"""Which bindings deserve an inlay hint, and what it says (decision: little, short, and never what the text says already).
+"""Which bindings deserve an inlay hint, and what it says: little, short, and never what the text says already.
 
 A hint is [line, col, label, number of its spot, whether something changed, text to insert as a comment]; the column is
 where the bound name ends.
@@ -11,7 +11,6 @@ import re
 from tensight_server.describe import BIND, PARAM
 
 LONGEST = 25
-_SPACES = re.compile(r"\s+")
 
 
 def hints(spots: list[list], scopes: list[int], facts: list[dict], lines: list[str]) -> list[list]:
@@ -67,10 +66,13 @@ def said(dims: list[str], text: str, end_col: int) -> bool:
     code, mark, remark = rest.partition("#")
     if mark and re.search(r"[(\[][^()\[\]]*[)\]]", remark):
         return True
-    inside = r"[(\[]\s*" + r"\s*,\s*".join(re.escape(d) for d in dims) + r"\s*[,)\]]"
-    return bool(dims) and re.search(inside, _SPACES.sub(" ", code)) is not None
+    literal = r"\s*=\s*[\w.]+\(\s*[(\[]?\s*" + r"\s*,\s*".join(re.escape(d) for d in dims) + r"\s*[,)\]]"
+    return bool(dims) and re.match(literal, code) is not None
 
 
 def comment(fact: dict, text: str) -> str:
     """What accepting the hint appends to the line: a shape comment."""
-    return "" if "#" in text or "?" in fact["dims"] else f"  # ({', '.join(fact['dims'])}{',' if len(fact['dims']) == 1 else ''})"
+    dims = fact["dims"]
+    if "#" in text or "?" in dims:
+        return ""
+    return f"  # ({dims[0]},)" if len(dims) == 1 else f"  # ({', '.join(dims)})"

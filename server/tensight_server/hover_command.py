@@ -53,6 +53,7 @@ def analysed(path: str) -> View:
     from tensight_analyzer.check import Reader
     from tensight_analyzer.config import Settings as AnalyzerSettings
     from tensight_analyzer.source.text import SourceError, SourceText
+
     from tensight_server.analyst import STACK, Analyst
 
     try:

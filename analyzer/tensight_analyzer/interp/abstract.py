@@ -89,6 +89,7 @@ class AbstractDomain(Tensors, Autograd):
                 plan = m.iterate(items)
                 return [self.operand(i) for i in plan] if isinstance(plan, tuple) else Seq(self.operand(items.element),
                                                                                            items.length)  # fmt: skip
+            m.spend(len(items) >> 2)
             return [self.operand(i) for i in items]
         if type(value) is tuple or isinstance(value, NamedResult):
             return tuple(self.operand(i) for i in value)
@@ -359,6 +360,7 @@ class AbstractDomain(Tensors, Autograd):
 
     def make(self, fact: Fact, storage: object = MISSING, cls=None) -> TensorValue:
         """A tensor of its own."""
+        self.machine.spend(1)
         trail = self.machine.trail
         fields = trail.fields(fact=fact)
         fields["storage"] = self.new_storage() if storage is MISSING else storage

@@ -7,6 +7,7 @@ import builtins as py
 from tensight_analyzer.interp import methods
 from tensight_analyzer.interp.expressions import Plan
 from tensight_analyzer.interp.join import is_int
+from tensight_analyzer.interp.limits import steep
 from tensight_analyzer.interp.signals import Raised
 from tensight_analyzer.interp.values import (
     MISSING,
@@ -626,6 +627,8 @@ def pure(name: str):
         if all(map(m.constant_deep, (*args, *kwargs.values()))) and name not in ("hash",):
             if name == "pow" and len(args) == 2:
                 return m.plain_binary("**", *args)
+            if steep(name, args):
+                return Unknown("too large to compute", str)
             try:
                 return m.lifted(getattr(py, name)(*args, **kwargs))
             except Exception as error:  # whatever Python says of these constants
@@ -685,7 +688,10 @@ def make_bool(m, args, kwargs, at):
 def make_str(m, args, kwargs, at):
     value = m.resolve(args[0]) if args else ""
     if m.constant(value) and not isinstance(value, bytes):
-        return str(value)
+        try:
+            return str(value)
+        except ValueError as error:  # an int of more than 4,300 digits
+            return m.fail("ValueError", str(error))
     if isinstance(value, (DType, Device)):
         return str(value) if isinstance(value, Device) else repr(value)
     method = m.class_attribute(value, "__str__")

@@ -143,7 +143,7 @@ class Calls:
         node, caller = at
         code = fn.code
         depth = caller.depth + 1 if caller is not None else 0
-        if depth > self.budget.calls or (depth > 8 and self._nested(caller, code) > 3):
+        if depth > self.budget.calls or self._recurs(caller, code):
             self.note("recursion: calls too deep")
             self.uncertain += 1
             return Unknown("a call nested too deeply")
@@ -151,6 +151,7 @@ class Calls:
         frame = Frame(self.trail.names(), fn.frame, module, place, code, caller, node)
         frame.function = fn
         frame.depth = depth
+        frame.forking = self.forking
         complaint = self.bind_arguments(fn, args, kwargs, frame)
         if complaint:
             return self.fail("TypeError", f"{code.name}() {complaint}")
@@ -172,12 +173,16 @@ class Calls:
             return self.new_iterator(frame.yields["items"])
         return self.join_values(values, code.name)
 
-    def _nested(self, frame: Frame | None, code: ir.Code) -> int:
-        count = 0
+    def _recurs(self, frame: Frame | None, code: ir.Code) -> bool:
+        """A call of a function that is running already, reached a second time through a branch nobody could decide."""
+        undecided = 0
+        inner = self.forking
         while frame is not None:
-            count += frame.code is code
+            if frame.code is code:
+                undecided += frame.forking < inner
+                inner = frame.forking
             frame = frame.caller
-        return count
+        return undecided > 1
 
     def bind_arguments(self, fn: Function, args: tuple, kwargs: dict, frame: Frame) -> str:
         """Parameters into the frame's locals; what does not fit, in Python's words."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tensight_analyzer.interp.expressions import Plan
 from tensight_analyzer.interp.join import is_int
+from tensight_analyzer.interp.limits import ITEMS
 from tensight_analyzer.interp.signals import Raised
 from tensight_analyzer.interp.values import (
     MISSING,
@@ -430,7 +431,7 @@ class Containers:
     def extend_list(self, owner: ListValue, more: object) -> None:
         plan = self.iterate(more)
         items = owner.fields["items"]
-        if isinstance(items, tuple) and isinstance(plan, tuple):
+        if isinstance(items, tuple) and isinstance(plan, tuple) and len(items) + len(plan) <= ITEMS:
             joined: object = items + plan
         else:
             elements = [*(items if isinstance(items, tuple) else (items.element,))]
@@ -443,7 +444,7 @@ class Containers:
     def container_binary(self, op: str, a: object, b: object) -> object:
         """`+` and `*` of sequences, `|` of dicts, set operators."""
         if op == "+" and isinstance(a, tuple) and isinstance(b, tuple):
-            return a + b
+            return a + b if len(a) + len(b) <= ITEMS else Unknown("a tuple too long to build", tuple)
         if op == "+" and isinstance(a, ListValue) and isinstance(b, ListValue):
             result = self.new_list(a.fields["items"])
             self.extend_list(result, b)

@@ -30,6 +30,7 @@ class Control:
         supposed = supposed and len(thunks) > 1
         for thunk in thunks:
             self.supposing += supposed
+            self.forking += 1
             try:
                 values.append(thunk())
             except Raised as error:
@@ -39,6 +40,7 @@ class Control:
                 continue
             finally:
                 self.supposing -= supposed
+                self.forking -= 1
             deltas.append(self.trail.capture(mark))
             self.trail.undo(mark)
         self.trail.release(mark)
@@ -51,6 +53,7 @@ class Control:
         """Run statements' alternatives; paths that leave wait at their target, the others are joined."""
         mark = self.trail.mark()
         deltas, raised, left = [], None, False
+        self.forking += 1
         for thunk in thunks:
             try:
                 signal = thunk()
@@ -65,6 +68,7 @@ class Control:
                 left = True
                 self.pend(signal, frame)
             self.trail.undo(mark)
+        self.forking -= 1
         self.trail.release(mark)
         if deltas:
             self.trail.join(deltas, mark, self.join_entry)

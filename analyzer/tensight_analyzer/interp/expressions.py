@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tensight_analyzer.interp.frame import Frame
+from tensight_analyzer.interp.limits import long_template
 from tensight_analyzer.interp.signals import Raised, Unsupported
 from tensight_analyzer.interp.values import (
     MISSING,
@@ -86,7 +87,7 @@ class Expressions:
         spec = self.eval_fstring(n.spec, frame) if n.spec is not None else ""
         if n.conversion == "r" or not isinstance(spec, str):
             return repr(value) if isinstance(value, (int, str, float)) and n.conversion == "r" else None
-        if value is None or isinstance(value, (int, float, str, bool)):
+        if (value is None or isinstance(value, (int, float, str, bool))) and not long_template(spec):
             try:
                 return format(value, spec)
             except (ValueError, TypeError):
@@ -298,8 +299,7 @@ class Expressions:
     def eval_comprehension(self, n: ir.Comprehension, frame: Frame) -> object:
         inner = Frame(self.trail.names(), frame, frame.module, frame.place, n, frame)
         inner.depth = frame.depth
-        inner.call_node = frame.call_node
-        inner.caller = frame.caller
+        inner.forking = self.forking
         inner.yields = self.trail.fields(items=(), open=False)
         inner.function = frame.function
         first = self.eval(n.clauses[0].iter, frame)

@@ -38,7 +38,7 @@ class Frame:
     """Locals are `locals`; names not found there are looked up in `parent` (closures), then `module`, then builtins."""
 
     __slots__ = (
-        "caller", "call_node", "code", "depth", "function", "is_class", "locals", "loops", "module", "parent", "place",
+        "caller", "call_node", "code", "depth", "forking", "function", "is_class", "locals", "loops", "module", "parent", "place",
         "retval", "returns", "rounds", "yields",
     )  # fmt: skip
 
@@ -52,6 +52,7 @@ class Frame:
         self.caller = caller
         self.call_node = call_node
         self.depth = caller.depth + 1 if caller else 0
+        self.forking = 0
         self.function = None
         self.is_class = False
         self.returns: Target | None = None
@@ -67,8 +68,9 @@ class Frame:
     def chain(self) -> list[tuple[Place, Node]]:
         """The calls that lead here, innermost first."""
         steps, frame = [], self
-        while frame is not None and frame.call_node is not None:
-            if frame.caller is not None and frame.caller.place is not None:
-                steps.append((frame.caller.place, frame.call_node))
-            frame = frame.caller
+        while frame is not None:
+            caller = frame.caller
+            if frame.call_node is not None and caller is not None and caller.place is not None:
+                steps.append((caller.place, frame.call_node))
+            frame = caller
         return steps

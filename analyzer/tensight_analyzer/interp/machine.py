@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -44,6 +45,9 @@ from tensight_runtime.spec.size import Expr, lower, symbol
 
 
 NOWHERE = Pass((0, 0, 0, 0))
+
+
+STRICT = bool(os.environ.get("TENSIGHT_STRICT"))  # for tests and developers: faults of ours are raised
 
 
 def resident_megabytes() -> float:
@@ -98,6 +102,7 @@ class Machine(
         self.tries: list[Target] = []
         self.notes: dict[str, int] = {}
         self.uncertain = 0
+        self.forking = 0  # undecided branches that are being followed
         self.here: Node = NOWHERE  # the call being evaluated: where new symbols come from
         self.made: dict[tuple, int] = {}  # how many symbols each place has made
         self.modules: dict[str, object] = {}
@@ -114,6 +119,12 @@ class Machine(
             self.look()
         return self.E[node.__class__](node, frame)
 
+    def spend(self, steps: int) -> None:
+        """Count work that is no evaluated node."""
+        self.steps += steps
+        if self.steps > self.look_at:
+            self.look()
+
     def look(self) -> None:
         """Is the budget used up?"""
         budget = self.budget
@@ -128,6 +139,7 @@ class Machine(
     def exec_body(self, body: tuple, frame: Frame) -> str | None:
         """Run statements until one of them leaves the body; answers how."""
         table = self.X
+        depth = self.trail.depth
         for statement in body:
             self.steps += 1
             try:
@@ -135,6 +147,15 @@ class Machine(
             except Unsupported as missing:
                 self.note(f"not implemented: {missing}")
                 self.uncertain += 1
+                continue
+            except (Raised, OverBudget, RecursionError):
+                raise
+            except Exception as error:  # a fault of ours: the statement is left out, the rest goes on
+                if STRICT:
+                    raise
+                self.note(f"internal error: {type(error).__name__}: {error}")
+                self.uncertain += 1
+                self.trail.depth = depth
                 continue
             if signal is not None:
                 return signal

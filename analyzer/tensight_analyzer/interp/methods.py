@@ -5,6 +5,7 @@ A table of plain functions `(machine, self, args, kwargs, at)`; pure methods of 
 
 from __future__ import annotations
 
+from tensight_analyzer.interp.limits import long_join, long_text
 from tensight_analyzer.interp.values import (
     MISSING,
     REST,
@@ -217,7 +218,7 @@ def _items(m, value):
 def str_join(m, self, args, kwargs, at):
     plan = m.iterate(args[0])
     if isinstance(plan, tuple) and all(isinstance(p, str) for p in plan):
-        return self.join(plan)
+        return Unknown("a text too long to build", str) if long_join(self, plan) else self.join(plan)
     return Unknown("text", str)
 
 
@@ -276,9 +277,11 @@ def text_method(name: str, kind: type) -> Native:
             return str_join(m, self, rest, kwargs, at)
         rest = tuple(m.resolve(a) for a in rest)
         if isinstance(self, kind) and all(map(m.constant_deep, (*rest, *kwargs.values()))):
+            if long_text(name, self, (*rest, *kwargs.values())):
+                return Unknown("a text too long to build", kind)
             try:
                 return m.lifted(getattr(self, name)(*rest, **kwargs))
-            except (ValueError, IndexError, KeyError, TypeError, LookupError) as error:
+            except (OverflowError, ValueError, IndexError, KeyError, TypeError, LookupError) as error:
                 return m.fail(type(error).__name__, str(error))
         result = STR_RESULTS.get(name, kind)
         if result is list:

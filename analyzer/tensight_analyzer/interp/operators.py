@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 
 from tensight_analyzer.interp.join import is_int, same
+from tensight_analyzer.interp.limits import LARGEST, large_result
 from tensight_analyzer.interp.values import (
     MISSING,
     UNBOUND,
@@ -36,7 +37,6 @@ PLAIN = {
 }  # fmt: skip
 COMPARED = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-LARGEST = 1 << 20  # bits of an int, characters of a string, items of a list: beyond, the value is unknown
 
 
 class Operators:
@@ -90,6 +90,8 @@ class Operators:
         return isinstance(value, Unknown) and value.python_type in (int, float, bool, complex)
 
     def plain_binary(self, op: str, a: object, b: object) -> object:
+        if large_result(op, a, b):
+            return Unknown("too large to compute", type(a))
         if op == "**" and isinstance(a, int) and isinstance(b, int) and a.bit_length() * abs(b) > LARGEST:
             return Unknown("a number too large to compute", int)
         if op == "<<" and isinstance(b, int) and b > LARGEST:

@@ -12,6 +12,7 @@ import math
 import operator
 import os.path
 
+from tensight_analyzer.interp.limits import steep
 from tensight_analyzer.interp.values import (
     MISSING,
     ClassMethod,
@@ -52,6 +53,8 @@ def pure(function, kind: type | None):
     def call(m, args, kwargs, at):
         values = tuple(m.resolve(a) for a in args)
         plain = tuple(tuple(m.iterate(v)) if isinstance(v, ListValue) and isinstance(m.iterate(v), tuple) else v for v in values)
+        if steep(getattr(function, "__name__", ""), plain):
+            return Unknown("too large to compute", kind)
         if all(map(m.constant_deep, (*plain, *kwargs.values()))):
             try:
                 return m.lifted(function(*plain, **kwargs))

@@ -27,6 +27,9 @@ def collect(paths: Iterable[str], skipped: Iterable[str] = ()) -> tuple[list[str
             found = sorted(_below(path, skip, problems))
             if not found:
                 problems.append(Problem(path, "there is no Python file in this folder"))
+        elif os.path.exists(path) and not os.path.isfile(path):
+            problems.append(Problem(path, "is not a file: leave it out"))
+            continue
         elif os.path.exists(path):
             found = [path]
         else:

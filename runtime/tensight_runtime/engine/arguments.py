@@ -55,8 +55,8 @@ def plain(op: Op, values: list) -> list:
         elif kind.holds == "index":
             new = _plain_index(value)
         elif kind.name in _NUMBERS and isinstance(value, (tuple, list)):
-            if any(isinstance(item, (Tensor, np.generic)) for item in value):
-                new = tuple(item.item() if isinstance(item, (Tensor, np.generic)) else item for item in value)
+            if any(_single(item) for item in value):
+                new = tuple(item.item() if _single(item) else item for item in value)
         elif kind.name == "int[]" and isinstance(value, np.ndarray):
             new = tuple(value.tolist())
         if new is not value:
@@ -64,6 +64,11 @@ def plain(op: Op, values: list) -> list:
                 result = list(values)
             result[at] = new
     return result
+
+
+def _single(item: object) -> bool:
+    """A NumPy scalar, or a tensor with one element."""
+    return isinstance(item, np.generic) or (isinstance(item, Tensor) and item._meta.shape.numel() == 1)
 
 
 _NUMBERS: Final = {"int", "int[]", "Scalar", "Scalar[]", "bool", "int[]|str"}

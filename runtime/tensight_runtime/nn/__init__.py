@@ -1,6 +1,6 @@
 """torch.nn.  https://docs.pytorch.org/docs/2.13/nn.html"""
 
-from tensight_runtime.nn import attention, functional, init, modules, parallel, parameter, utils
+from tensight_runtime.nn import attention, functional, grad, init, modules, parallel, parameter, utils
 from tensight_runtime.nn.modules.activation import (
     CELU,
     ELU,

@@ -6,7 +6,7 @@ from tensight_runtime.spec.cond import divides, eq
 from tensight_runtime.spec.kind import Any, Bool, Int, Num, Tensor
 from tensight_runtime.spec.op import op, scalar_name
 from tensight_runtime.spec.require import Refused, require
-from tensight_runtime.spec.shape import axis, same_shape
+from tensight_runtime.spec.shape import axis, expandable, same_shape
 from tensight_runtime.spec.size import product
 
 F = "torch.nn.functional."
@@ -27,7 +27,7 @@ def _prelu_dims(input, weight):
             raise Refused("Not allow zero-dim input tensor.")
         channels = input.dims[1] if len(input.dims) > 1 else 1
         require(
-            eq(count, channels),
+            expandable(count, channels),
             "Mismatch of parameter numbers and input channel size. Found parameter numbers = {} and channel size = {}.",
             count,
             channels,
@@ -64,7 +64,7 @@ def _(g, input, weight):
 
 
 @prelu.vjp("weight")
-def _(g, input, weight_shape):
+def _(g, input, weight, weight_shape):
     slope = (g * input).masked_fill(input > 0, 0.0)
     if len(weight_shape) == 0 or weight_shape[0] == 1:
         return slope.sum().reshape(weight_shape)
@@ -171,5 +171,5 @@ def rrelu_(xp, rng, input: Tensor, lower: Num = 0.125, upper: Num = 1 / 3, train
 @rrelu.vjp("input")
 @functional_rrelu.vjp("input")
 @rrelu_.vjp("input")
-def _(g, slopes):
+def _(g, input, slopes):
     return g * slopes

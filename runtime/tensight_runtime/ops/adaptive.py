@@ -8,7 +8,7 @@ from tensight_runtime.ops.windows import listed, spread
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq, ge, ne
 from tensight_runtime.spec.dtype import int64
-from tensight_runtime.spec.kind import Any, Bool, Ints, Kind, Num, OptInts, Size, Tensor
+from tensight_runtime.spec.kind import Any, Bool, Int, Ints, Kind, Num, OptInts, Size, Tensor
 from tensight_runtime.spec.op import Op, op, scalar_name
 from tensight_runtime.spec.require import Refused, require
 
@@ -62,15 +62,19 @@ def _targets(shape, output_size, n: int):
     return [(i - n, s, s if w is None else w) for i, (s, w) in enumerate(zip(spatial, wanted, strict=True))]
 
 
-def adaptive_average(n: int, x: Kind, accepts, rejects) -> Op:
-    """torch.nn.functional.adaptive_avg_pool{n}d."""
+def adaptive_average(n: int, x: Kind, accepts, rejects) -> tuple[Op, Op]:
+    """torch.nn.functional.adaptive_avg_pool{n}d, and the operator for more than one cell."""
     name = f"adaptive_avg_pool{n}d"
 
-    def kernel(xp, input: x, output_size: SizesWithNone):
+    def pooled(input: x, output_size: SizesWithNone):
         """The mean of each of output_size cells that cover the spatial dims; None keeps a dim."""
-        y = input
         if all(count == 1 for _, _, count in _targets(input.shape, output_size, n)):
-            return _overall_mean(xp, input, n)
+            return overall_mean(input, n)
+        return by_cells(input, output_size)
+
+    def kernel(xp, input: x, output_size: SizesWithNone):
+        """The means of cells, where there are more than one."""
+        y = input
         for axis, size, count in _targets(input.shape, output_size, n):
             if count == 1:
                 y = y.mean(axis=axis, keepdims=True)
@@ -79,28 +83,37 @@ def adaptive_average(n: int, x: Kind, accepts, rejects) -> Op:
         return y.copy() if y is input else y
 
     names = (f"torch.nn.functional.{name}",) + ((f"torch.{name}",) if n == 1 else ())
-    pool = op(*names, name=name, shape=adaptive_dims(n, name), dtype=promote.same(), accepts=accepts, rejects=rejects,
-              grad_name="SqueezeBackward1" if n == 1 else f"AdaptiveAvgPool{n}DBackward0")(kernel)  # fmt: skip
+    shared = {"shape": adaptive_dims(n, name), "dtype": promote.same()}
+    pool = op(*names, name=name, composite=True, accepts=accepts, rejects=rejects, **shared)(pooled)
+    by_cells = op(name=name, overload="cells", grad_name=f"AdaptiveAvgPool{n}DBackward0", **shared)(kernel)
 
-    @pool.vjp("input")
+    @by_cells.vjp("input")
     def _(g, input, input_shape):
         return adaptive_avg_input(g, tuple(input_shape[len(input_shape) - n :]))
 
-    return pool
+    return pool, by_cells
 
 
-def _overall_mean(xp, x, n: int):
+@op(shape=lambda input, n: (*input.shape[: input.ndim - n], *(1,) * n), dtype=promote.same(), grad_name="MeanBackward1",
+    accepts=["overall_mean(f32[2, 3, 8, 7], 2)"])  # fmt: skip
+def overall_mean(xp, input: Tensor, n: Int):
     """The mean over the last n dims, as a product with a vector: faster than a reduction over short rows."""
-    lead, area = x.shape[: x.ndim - n], prod(x.shape[x.ndim - n :])
-    return xp.matmul(x.reshape(prod(lead), area), xp.full(area, 1 / area, dtype=x.dtype)).reshape(*lead, *(1,) * n)
+    lead, area = input.shape[: input.ndim - n], prod(input.shape[input.ndim - n :])
+    shares = xp.full(area, 1 / area, dtype=input.dtype)
+    return xp.matmul(input.reshape(prod(lead), area), shares).reshape(*lead, *(1,) * n)
 
 
-adaptive_avg_pool1d = adaptive_average(
+@overall_mean.vjp("input")
+def _(g, input_shape, n):
+    return g.expand(input_shape) / prod(input_shape[len(input_shape) - n :])
+
+
+adaptive_avg_pool1d, by_cells1d = adaptive_average(
     1, Tensor("N C L", "C L"), accepts=["adaptive_avg_pool1d(f32[2, 3, 8], 3)", "adaptive_avg_pool1d(f32[3, 8], 1)"],
     rejects={"adaptive_avg_pool1d(f32[8], 2)": "Expected 2 to 3 dimensions, but got 1-dimensional tensor for argument"
              " #1 'self'"},
 )  # fmt: skip
-adaptive_avg_pool2d = adaptive_average(
+adaptive_avg_pool2d, by_cells2d = adaptive_average(
     2, Tensor("N C H W", "C H W"),
     accepts=["adaptive_avg_pool2d(f32[2, 3, 8, 7], (3, 2))", "adaptive_avg_pool2d(f32[2, 8, 8], 1)",
              "adaptive_avg_pool2d(f32[1, 2, 4, 4], (None, 7))", "adaptive_avg_pool2d(f32[1, 2, 4, 4], 0)"],
@@ -109,7 +122,7 @@ adaptive_avg_pool2d = adaptive_average(
              "adaptive_avg_pool2d(f32[1, 2, 0, 8], 2)": "adaptive_avg_pool2d(): Expected input to have non-zero size"
              " for non-batch"},
 )  # fmt: skip
-adaptive_avg_pool3d = adaptive_average(
+adaptive_avg_pool3d, by_cells3d = adaptive_average(
     3, Tensor("N C D H W", "C D H W"), accepts=["adaptive_avg_pool3d(f32[1, 2, 4, 5, 6], (2, 3, 1))"],
     rejects={"adaptive_avg_pool3d(f32[2, 8], 2)": "adaptive_avg_pool3d(): Expected 4D or 5D tensor, but got [2, 8]"},
 )  # fmt: skip

@@ -160,7 +160,7 @@ def _(input, k, dims):
     shape = input.shape
     order = exchanged(len(shape), a, b) if k % 2 else range(len(shape))
     return Fact(
-        input.dtype, tuple(shape[d] for d in order), input.device, contiguous=None if k % 2 else input.contiguous
+        input.dtype, tuple(shape[d] for d in order), input.device, contiguous=None if k % 2 else input.contiguous or None
     )
 
 

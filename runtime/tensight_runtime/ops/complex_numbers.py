@@ -65,7 +65,7 @@ def _(g):
     return g.imag
 
 
-@op("torch.polar", shape=broadcasted("abs", "angle"), dtype=_Pair("abs", "angle"), accepts=["polar(f32[2, 3], f32[3])"])
+@op("torch.polar", shape=broadcasted("abs", "angle"), dtype=_Pair("abs", "angle"), accepts=["polar(f32[2, 3]{0.1..2}, f32[3])"])
 def polar(xp, abs: Tensor, angle: Tensor):
     """Complex numbers from magnitudes and angles."""
     return complex_.kernel(xp, abs * xp.cos(angle), abs * xp.sin(angle))
@@ -84,7 +84,7 @@ def _(g, out):
 @op(
     "torch.real",
     "Tensor.real",
-    shape=same_shape,
+    shape=same_shape, in_order=False,
     dtype=promote.DtypeRule(("input",), lambda d: d, lambda d: d and d.to_real(), casts=False),
     alias=lambda input: "maybe" if input.dtype is None else "view" if input.dtype.is_complex else "same:input",
     accepts=["real(c64[3])", "real(f32[2])"],
@@ -105,7 +105,7 @@ def _imag_dtype(input) -> DType | None:
     return input.dtype and input.dtype.to_real()
 
 
-@op("torch.imag", "Tensor.imag", shape=same_shape, dtype=_imag_dtype, alias="view", accepts=["imag(c64[3])"],
+@op("torch.imag", "Tensor.imag", shape=same_shape, in_order=False, dtype=_imag_dtype, alias="view", accepts=["imag(c64[3])"],
     rejects={"imag(f32[2])": "imag is not implemented for tensors with non-complex dtypes."})  # fmt: skip
 def imag(xp, input: Tensor):
     """The imaginary parts, in the same memory."""

@@ -155,5 +155,5 @@ def weight_gradient(xp, g, x, geometry: Geometry):
         some = at_a_time(xp, w.nbytes, cols.shape[0], 1 << 22)
         for start in range(0, cols.shape[0], some):  # products of many samples at once may be larger than the windows
             w += xp.matmul(cols[start : start + some], part[start : start + some]).sum(axis=0)
-    return w.swapaxes(1, 2).reshape(out, x.shape[1] // groups, *geometry.kernel)
+    return xp.ascontiguousarray(w.swapaxes(1, 2)).reshape(out, x.shape[1] // groups, *geometry.kernel)
 

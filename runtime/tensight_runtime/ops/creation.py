@@ -259,7 +259,7 @@ def tensor_copy(xp, data: Tensor, *, dtype: OptDtype = None, device: OptDevice =
 @tensor_copy.rule
 def _(data, dtype, device):
     fact = data.fact
-    return Fact(chosen(dtype, fact.dtype), fact.dims, placed(device, fact.device))
+    return Fact(chosen(dtype, fact.dtype), fact.dims, placed(device, fact.device), contiguous=fact.contiguous or None)
 
 
 @op(
@@ -310,7 +310,7 @@ def as_tensor_of(xp, data: Tensor, dtype: OptDtype = None, device: OptDevice = N
     return data if dtype is None else data.astype(np_name(dtype), copy=False)
 
 
-as_tensor_of.rule(lambda data, dtype, device: Fact(chosen(dtype, data.dtype), data.dims, placed(device, data.device)))
+as_tensor_of.rule(tensor_copy._rule)
 
 
 @as_tensor_of.vjp("data")

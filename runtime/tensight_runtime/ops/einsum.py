@@ -163,7 +163,7 @@ def einsum_alias(equation) -> str:
     return "view" if set(parsed.inputs[0]) == set(parsed.output) else "new"
 
 
-@op("torch.einsum", overload="alone", shape=lambda equation, operand: einsum_dims(equation, [operand]),
+@op("torch.einsum", overload="alone", in_order=False, shape=lambda equation, operand: einsum_dims(equation, [operand]),
     dtype=promote.same("operand"), alias=einsum_alias, autocast="lower", name="einsum",
     accepts=["einsum('ii->i', f32[3, 3])", "einsum('ij->ji', f32[2, 3])", "einsum('ii', f32[3, 3])",
              "einsum('i...->...', f32[2, 3, 4])",
@@ -198,7 +198,7 @@ def _(g, equation, operand_shape):
 
 @op(
     "torch.einsum",
-    shape=einsum_dims,
+    shape=einsum_dims, in_order=False,
     dtype=einsum_dtype,
     varargs="operands",
     autocast="lower",
@@ -298,7 +298,7 @@ def _spread_diagonal(result, mine: str, distinct, extent):
     return result.permute(order)
 
 
-@op("torch.einsum", overload="sublist", composite=True, shape=lambda args: einsum_dims(*from_sublists(args)),
+@op("torch.einsum", overload="sublist", composite=True, in_order=False, shape=lambda args: einsum_dims(*from_sublists(args)),
     dtype=lambda args: einsum_dtype(*from_sublists(args)), alias="maybe", varargs="args", name="einsum",
     accepts=["einsum(f32[2, 3], [0, 1], f32[3, 4], [1, 2], [0, 2])", "einsum(f32[2, 3], [..., 1])"])  # fmt: skip
 def einsum_sublist(args: Any):

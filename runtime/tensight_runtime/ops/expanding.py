@@ -7,7 +7,7 @@ from tensight_runtime.spec.dtype import int64
 from tensight_runtime.spec.kind import Int, OptInt, Size, Tensor
 from tensight_runtime.spec.op import op
 from tensight_runtime.spec.require import Refused, require
-from tensight_runtime.spec.shape import axis
+from tensight_runtime.spec.shape import axis, expandable
 from tensight_runtime.spec.size import UNKNOWN
 
 
@@ -43,19 +43,12 @@ def _expanded_size(have, size, at, shape):
     if same is not True:
         # undecided: `have` is 1 or the same, so the result is `want` either way
         require(
-            False if one is False and same is False else _one_or_same(have, want, one, same),
+            expandable(have, want),
             "The expanded size of the tensor ({}) must match the existing size ({}) at non-singleton dimension {}.  "
             "Target sizes: {}.  Tensor sizes: {}",
             want, have, at, size, shape,
         )  # fmt: skip
     return have if type(have) is int else want
-
-
-def _one_or_same(have, want, one, same):
-    """The condition "`have` is 1 or equals `want`", as far as one comparison can say it."""
-    if one is False or (type(want) is int and want == 1):
-        return same
-    return one if same is False else True
 
 
 def expanded_fact(input, size):

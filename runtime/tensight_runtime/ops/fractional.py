@@ -67,7 +67,7 @@ def fractional_windows(xp, input: Tensor, samples: Tensor, kernel: Size, output_
 
 
 @fractional_windows.vjp("input")
-def _(g, indices, input_shape, output_size):
+def _(g, input, indices, input_shape, output_size):
     return unpooled(g[0], indices, tuple(input_shape[len(input_shape) - len(output_size) :]))
 
 

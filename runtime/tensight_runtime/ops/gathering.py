@@ -95,7 +95,7 @@ def gather(xp, input: Tensor, dim: Int, index: Tensor, *, sparse_grad: Bool = Fa
 
 
 @gather.vjp("input")
-def _(g, input_shape, dim, index):
+def _(g, input, input_shape, dim, index):
     return g.new_zeros(input_shape).scatter_add(dim, index, g)
 
 
@@ -142,7 +142,7 @@ def _aligned(xp, input, indices, dim: int):
 
 
 @take_along_dim.vjp("input")
-def _(g, input_shape, indices, dim):
+def _(g, input, input_shape, indices, dim):
     if dim is None:
         return g.new_zeros(input_shape).put(indices, g, True)
     at = dim % len(input_shape)
@@ -216,7 +216,7 @@ def flat_places(xp, index, size: int):
 
 
 @take.vjp("input")
-def _(g, input_shape, index):
+def _(g, input, input_shape, index):
     return g.new_zeros(input_shape).put(index, g, True)
 
 
@@ -246,7 +246,7 @@ def masked_select(xp, input: Tensor, mask: Tensor):
 
 
 @masked_select.vjp("input")
-def _(g, input_shape, mask):
+def _(g, input, input_shape, mask):
     return g.new_zeros(broadcast_dims(tuple(input_shape), tuple(mask.shape))).masked_scatter(mask, g)
 
 

@@ -275,7 +275,7 @@ def diagonal_dims(A, offset=0, dim1=-2, dim2=-1):
     return (*(s for i, s in enumerate(shape) if i not in (first, second)), smax(smin(rows, columns), 0))
 
 
-@op("torch.linalg.diagonal", name="linalg_diagonal", composite=True, shape=diagonal_dims, dtype=promote.same("A"),
+@op("torch.linalg.diagonal", name="linalg_diagonal", composite=True, in_order=False, shape=diagonal_dims, dtype=promote.same("A"),
     alias="view",
     accepts=["linalg_diagonal(f32[2, 3])", "linalg_diagonal(f32[2, 3, 4], offset=1, dim1=0, dim2=1)"],
     rejects={"linalg_diagonal(f32[3])": "Dimension out of range (expected to be in range of [-1, 0], but got"

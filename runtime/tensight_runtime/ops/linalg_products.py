@@ -8,7 +8,7 @@ from tensight_runtime.spec.cond import eq
 from tensight_runtime.spec.kind import Any, Int, OptInt, OptTensor, Tensor, Tensors, UnknownLike
 from tensight_runtime.spec.op import op, scalar_name
 from tensight_runtime.spec.require import RankUnknown, Refused, require
-from tensight_runtime.spec.shape import axis, broadcast_dims
+from tensight_runtime.spec.shape import axis, broadcast_dims, broadcastable
 
 
 def outer_dims(input, vec2):
@@ -80,10 +80,8 @@ def tensordot_dims(a, b, dims=2):
     message = "contracted dimensions need to match, but first has size {} in dim {} and second has size {} in dim {}"
     for i, (p, q) in enumerate(zip(first, second, strict=True)):
         sizes = a.shape[p], b.shape[q]
-        if True in (eq(sizes[0], 1), eq(sizes[1], 1)):  # torch sums the other side
-            continue
         shown = (named[0][i], named[1][i]) if isinstance(named[0], (list, tuple)) else named
-        require(eq(*sizes), message, sizes[0], shown[0], sizes[1], shown[1])
+        require(broadcastable(*sizes), message, sizes[0], shown[0], sizes[1], shown[1])  # torch sums beside a 1
     same_dtype(a, b, "both inputs should have same dtype")
     rest_a = tuple(s for i, s in enumerate(a.shape) if i not in first)
     return rest_a + tuple(s for i, s in enumerate(b.shape) if i not in second)

@@ -218,7 +218,7 @@ def incompatible(a, b, left, name: str) -> None:
     require(eq(a[-2], b[-2]) if left else eq(a[-1], b[-1]), message, *a[-2:], *b[-2:])
 
 
-@op("torch.linalg.solve", name="linalg_solve", shape=solve_dims, dtype=agreed("A", "B"),
+@op("torch.linalg.solve", name="linalg_solve", in_order=False, shape=solve_dims, dtype=agreed("A", "B"),
     grad_name="LinalgSolveExBackward0",
     accepts=["linalg_solve(f32[3, 3], f32[3, 2])", "linalg_solve(f64[3, 3], f64[3])",
              "linalg_solve(f64[2, 3, 3], f64[2, 3])",
@@ -250,9 +250,9 @@ def _solved(xp, A, B):
 
 
 @linalg_solve.vjp("A")
-def _(g, A, B, out, left):
+def _(g, A, B_shape, out, left):
     b = linalg_solve(adjoint(A), g, left=left)
-    if _is_vector(tuple(A.shape), tuple(B.shape)):
+    if _is_vector(tuple(A.shape), tuple(B_shape)):
         return -(b.unsqueeze(-1) * conj(out).unsqueeze(-2))
     return -(b @ adjoint(out)) if left else -(adjoint(out) @ b)
 

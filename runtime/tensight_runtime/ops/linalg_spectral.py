@@ -26,7 +26,7 @@ def qr_dims(A, mode="reduced"):
     return [(0,) if mode == "r" else (*batch, m, k), (*batch, k, n)]
 
 
-@op("torch.linalg.qr", name="linalg_qr", shape=qr_dims, dtype=lambda A: (A.dtype, A.dtype), outs=("Q", "R"),
+@op("torch.linalg.qr", name="linalg_qr", in_order=False, shape=qr_dims, dtype=lambda A: (A.dtype, A.dtype), outs=("Q", "R"),
     grad_name="LinalgQrBackward0",
     accepts=["linalg_qr(f64[3, 3])", "linalg_qr(f64[2, 4, 3])", "linalg_qr(f64[3, 5])",
              "linalg_qr(f32[4, 3], mode='complete')", "linalg_qr(f32[4, 3], mode='r')",
@@ -77,7 +77,7 @@ def _square_qr(gQ, gR, Q, R):
     return solve_triangular(adjoint(R), total if gQ is None else total + gQ, upper=False, left=False)
 
 
-@op("torch.qr", "Tensor.qr", composite=True,
+@op("torch.qr", "Tensor.qr", composite=True, in_order=False,
     shape=lambda input, some: qr_dims(input, "reduced" if some is True else "complete"),
     dtype=lambda input: (input.dtype, input.dtype), outs=("Q", "R"),
     accepts=["qr(f64[4, 3])", "qr(f32[4, 3], some=False)"])  # fmt: skip
@@ -100,7 +100,7 @@ def svd_dims(A, full_matrices=True):
     return [(*batch, m, m if full_matrices else k), (*batch, k), (*batch, n if full_matrices else k, n)]
 
 
-@op("torch.linalg.svd", name="linalg_svd", shape=svd_dims, dtype=lambda A: (A.dtype, A.dtype and A.dtype.to_real(),
+@op("torch.linalg.svd", name="linalg_svd", in_order=False, shape=svd_dims, dtype=lambda A: (A.dtype, A.dtype and A.dtype.to_real(),
     A.dtype), outs=("U", "S", "Vh"),
     grad_name="LinalgSvdBackward0",
     accepts=["linalg_svd(f64[3, 3])", "linalg_svd(f64[2, 4, 3], full_matrices=False)", "linalg_svd(f64[2, 4])",
@@ -156,19 +156,21 @@ def _values_dims(A):
     return (*shape[:-2], _least(A))
 
 
-@op("torch.linalg.svdvals", name="linalg_svdvals", shape=_values_dims, dtype=lambda A: A.dtype and A.dtype.to_real(),
-    grad_name="LinalgSvdBackward0",
+@op("torch.linalg.svdvals", name="linalg_svdvals", composite=True, shape=_values_dims, dtype=lambda A: A.dtype and A.dtype.to_real(),
     accepts=["linalg_svdvals(f64[3, 4])", "linalg_svdvals(c128[2, 3, 2])"],
     rejects={"linalg_svdvals(f32[3])": "linalg.svd: The input tensor A must have at least 2 dimensions."})  # fmt: skip
-def linalg_svdvals(xp, A: Tensor("... m n"), *, driver: OptStr = None):
+def linalg_svdvals(A: Tensor("... m n"), *, driver: OptStr = None):
     """The singular values, falling."""
+    return linalg_svd(A, False)[1] if A.requires_grad else singular_values(A)
+
+
+@op(name="singular_values", shape=_values_dims, dtype=lambda A: A.dtype and A.dtype.to_real(),
+    accepts=["singular_values(f64[3, 4])"])  # fmt: skip
+def singular_values(xp, A: Tensor("... m n")):
+    """The singular values alone, without a derivative."""
     return xp.linalg.svd(A, compute_uv=False)
 
 
-@linalg_svdvals.vjp("A")
-def _(g, A):
-    U, _, Vh = linalg_svd(A, False)
-    return (U * g.unsqueeze(-2)) @ Vh
 
 
 def old_svd_dims(input, some=True, compute_uv=True):
@@ -178,7 +180,7 @@ def old_svd_dims(input, some=True, compute_uv=True):
     return [U, S, (*Vh[:-2], Vh[-1], Vh[-2])]
 
 
-@op("torch.svd", "Tensor.svd", composite=True, shape=old_svd_dims,
+@op("torch.svd", "Tensor.svd", composite=True, in_order=False, shape=old_svd_dims,
     dtype=lambda input: (input.dtype, input.dtype and input.dtype.to_real(), input.dtype),
     outs=("U", "S", "V"), accepts=["svd(f64[4, 3])", "svd(f64[2, 4], some=False)",
                                    "svd(f64[2, 4], compute_uv=False)"])  # fmt: skip
@@ -240,20 +242,23 @@ def _eigvalsh_dims(input, UPLO="L"):
     return shape[:-1]
 
 
-@op("torch.linalg.eigvalsh", name="linalg_eigvalsh", shape=_eigvalsh_dims,
+@op("torch.linalg.eigvalsh", name="linalg_eigvalsh", composite=True, shape=_eigvalsh_dims,
     dtype=lambda input: input.dtype and input.dtype.to_real(),
-    grad_name="LinalgEighBackward0", accepts=["linalg_eigvalsh(f64[3, 3])", "linalg_eigvalsh(c128[2, 2])"],
+    accepts=["linalg_eigvalsh(f64[3, 3])", "linalg_eigvalsh(c128[2, 2])"],
     rejects={"linalg_eigvalsh(f32[2, 3])": "linalg.eigh: A must be batches of square matrices, but they are 2 by 3"
              " matrices"})  # fmt: skip
-def linalg_eigvalsh(xp, input: Tensor("... n n"), UPLO: Str = "L"):
+def linalg_eigvalsh(input: Tensor("... n n"), UPLO: Str = "L"):
     """The real eigenvalues of symmetric or Hermitian matrices, rising."""
+    return linalg_eigh(input, UPLO)[0] if input.requires_grad else real_eigenvalues(input, UPLO)
+
+
+@op(name="real_eigenvalues", shape=_eigvalsh_dims, dtype=lambda input: input.dtype and input.dtype.to_real(),
+    accepts=["real_eigenvalues(f64[3, 3])"])  # fmt: skip
+def real_eigenvalues(xp, input: Tensor("... n n"), UPLO: Str = "L"):
+    """The eigenvalues alone, without a derivative."""
     return xp.linalg.eigvalsh(input, UPLO=UPLO.upper())
 
 
-@linalg_eigvalsh.vjp("input")
-def _(g, input, UPLO):
-    V = linalg_eigh(input, UPLO)[1]
-    return (V * g.unsqueeze(-2)) @ adjoint(V)
 
 
 @op("torch.linalg.eig", name="linalg_eig", shape=lambda input: [square(input, "linalg.eig")[:-1], input.shape],
@@ -273,7 +278,7 @@ def _complex(xp, x):
 
 
 @linalg_eig.vjp("input")
-def _(g, input, eigenvalues, eigenvectors):
+def _(g, input_dtype, eigenvalues, eigenvectors):
     values, V = eigenvalues, eigenvectors
     gL, gV = g
     if gV is None:
@@ -288,7 +293,7 @@ def _(g, input, eigenvalues, eigenvectors):
         if gL is not None:
             inner = inner + gL.diag_embed()
     result = linalg_solve(adjoint(V), inner @ adjoint(V))
-    return result if input.dtype.is_complex else result.real
+    return result if input_dtype.is_complex else result.real
 
 
 @op("torch.linalg.eigvals", name="linalg_eigvals", composite=True,

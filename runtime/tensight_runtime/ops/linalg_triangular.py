@@ -64,7 +64,7 @@ def _solved(xp, A, B, upper: bool):
         return substituted(xp, A, B, upper)
 
 
-@op("torch.linalg.solve_triangular", shape=solve_triangular_dims, dtype=agreed("input", "B"),
+@op("torch.linalg.solve_triangular", in_order=False, shape=solve_triangular_dims, dtype=agreed("input", "B"),
     grad_name="LinalgSolveTriangularBackward0",
     accepts=["solve_triangular(f64[3, 3], f64[3, 2], upper=True)",
              "solve_triangular(f64[3, 3], f64[2, 4, 3], upper=False, left=False)",
@@ -94,7 +94,7 @@ def _(g, input, out, upper, left, unitriangular):
 
 
 @solve_triangular.vjp("B")
-def _(g, input, upper, left, unitriangular):
+def _(g, out, input, upper, left, unitriangular):
     return solve_triangular(adjoint(input), g, upper=not upper, left=left, unitriangular=unitriangular)
 
 
@@ -110,7 +110,7 @@ def triangular_solve_dims(input, A):
     return [(*batch, *b[-2:]), (*batch, *a[-2:])]
 
 
-@op("torch.triangular_solve", "Tensor.triangular_solve", composite=True, shape=triangular_solve_dims,
+@op("torch.triangular_solve", "Tensor.triangular_solve", composite=True, in_order=False, shape=triangular_solve_dims,
     dtype=lambda input: (input.dtype, input.dtype),
     outs=("solution", "cloned_coefficient"), accepts=["triangular_solve(f64[3, 2], f64[3, 3])",
                                                       "triangular_solve(f64[3, 2], f64[2, 3, 3], False, True)"],
@@ -222,7 +222,7 @@ def lu_factor_dims(A):
     return [A.shape, (*A.shape[:-2], _least(A))]
 
 
-@op("torch.linalg.lu_factor", name="linalg_lu_factor", shape=lu_factor_dims, dtype=lambda A: (A.dtype, int32),
+@op("torch.linalg.lu_factor", name="linalg_lu_factor", in_order=False, shape=lu_factor_dims, dtype=lambda A: (A.dtype, int32),
     outs=("LU", "pivots"),
     grad_name="LinalgLuFactorExBackward0", accepts=["linalg_lu_factor(f64[3, 3])", "linalg_lu_factor(f64[2, 4, 3])"],
     rejects={"linalg_lu_factor(f32[3])": "torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: [3]"
@@ -242,7 +242,7 @@ def _(g, LU, pivots):
     return P @ lu_gradient(gL, gU, L, U)
 
 
-@op("torch.linalg.lu_factor_ex", name="linalg_lu_factor_ex", composite=True,
+@op("torch.linalg.lu_factor_ex", name="linalg_lu_factor_ex", composite=True, in_order=False,
     shape=lambda A: [*lu_factor_dims(A), A.shape[:-2]],
     dtype=lambda A: (A.dtype, int32, int32), outs=("LU", "pivots", "info"),
     accepts=["linalg_lu_factor_ex(f64[3, 3])"])  # fmt: skip
@@ -268,7 +268,7 @@ def lu_unpack(LU_data: Tensor("... m n"), LU_pivots: Tensor, unpack_data: Bool =
     return pivots_matrix(LU_pivots, LU_data.shape[-2]).to(LU_data.dtype), left + diagonal, LU_data[..., :k, :].triu()
 
 
-@op("torch.linalg.lu", name="linalg_lu", composite=True, shape=lu_dims, dtype=lambda A: (A.dtype,) * 3,
+@op("torch.linalg.lu", name="linalg_lu", composite=True, in_order=False, shape=lu_dims, dtype=lambda A: (A.dtype,) * 3,
     outs=("P", "L", "U"),
     accepts=["linalg_lu(f64[3, 3])", "linalg_lu(f64[2, 4, 3])", "linalg_lu(f64[2, 3, 5])"],
     rejects={"linalg_lu(f32[3])": "linalg.lu: Expected tensor with 2 or more dimensions. Got size: [3]"
@@ -297,7 +297,7 @@ def lu_solve_dims(LU, B, left=True):
     return (*broadcast_dims(b[:-2], a[:-2]), *b[-2:])
 
 
-@op("torch.linalg.lu_solve", name="linalg_lu_solve", composite=True, shape=lu_solve_dims, dtype=promote.same("B"),
+@op("torch.linalg.lu_solve", name="linalg_lu_solve", composite=True, in_order=False, shape=lu_solve_dims, dtype=promote.same("B"),
     accepts=["linalg_lu_solve(f64[3, 3], i32[3]{3..3}, f64[3, 2])",
              "linalg_lu_solve(f64[3, 3], i32[3]{3..3}, f64[2, 3], left=False)",
              "linalg_lu_solve(f64[3, 3], i32[3]{3..3}, f64[3, 2], adjoint=True)"])  # fmt: skip
@@ -321,12 +321,12 @@ def lu_solve(input: Tensor("... n k"), LU_data: Tensor("... n n"), LU_pivots: Te
     return linalg_lu_solve(LU_data, LU_pivots, input)
 
 
-@op("torch.lu", "Tensor.lu", composite=True, returns="tuple",
+@op("torch.lu", "Tensor.lu", composite=True, in_order=False, returns="tuple",
     accepts=["lu(f64[3, 3])", "lu(f64[3, 3], get_infos=True)"])  # fmt: skip
 def lu(A: Tensor("... m n"), pivot: Bool = True, get_infos: Bool = False):
     """`linalg.lu_factor` under its older name, with infos if asked for."""
-    found = tuple(linalg_lu_factor_ex(A, pivot=pivot))
-    return found if get_infos else found[:2]
+    found = linalg_lu_factor_ex(A, pivot=pivot)
+    return found if get_infos else tuple(found[:2])
 
 
 @lu.rule

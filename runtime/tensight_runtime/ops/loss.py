@@ -365,7 +365,7 @@ def _(g, input, target, weight, pos_weight, size_average, reduce, reduction):
 
 
 @binary_cross_entropy_with_logits.vjp("target")
-def _(g, input, weight, pos_weight, size_average, reduce, reduction):
+def _(g, input, target, weight, pos_weight, size_average, reduce, reduction):
     g = shared_out(g, chosen(reduction, size_average, reduce), input.numel())
     g = g if weight is None else g * weight
     if pos_weight is None:

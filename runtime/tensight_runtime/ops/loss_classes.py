@@ -127,7 +127,7 @@ def nll_loss(
 
 
 @nll_loss.vjp("input")
-def _(g, target, weight, total, input_shape, size_average, ignore_index, reduce, reduction):
+def _(g, input, target, weight, total, input_shape, size_average, ignore_index, reduce, reduction):
     how = chosen(reduction, size_average, reduce)
     at = class_dim(len(input_shape))
     target = target.long().reshape(input_shape[:at] + input_shape[at + 1 :])

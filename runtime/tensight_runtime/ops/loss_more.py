@@ -5,11 +5,10 @@ import math
 from tensight_runtime.ops.loss import MISMATCH, chosen, collected, loss_dims, pair_dims
 from tensight_runtime.ops.reducing import apply, known
 from tensight_runtime.spec import promote
-from tensight_runtime.spec.cond import eq
 from tensight_runtime.spec.kind import Bool, Num, OptBool, OptTensor, Str, Tensor, TensorLike, TensorOrNum
 from tensight_runtime.spec.op import op
 from tensight_runtime.spec.require import Refused, require
-from tensight_runtime.spec.shape import broadcast_dims
+from tensight_runtime.spec.shape import broadcast_dims, expandable
 
 
 def swapped_dims(input, target, size_average, reduce, reduction):
@@ -109,8 +108,7 @@ def fitted(input, var):
     fits = len(have) == len(want)
     require(fits, "var is of incorrect size", error=ValueError)
     for a, b in zip(have, want, strict=True):
-        if not (isinstance(a, int) and a == 1):
-            require(eq(a, b), "var is of incorrect size", error=ValueError)
+        require(expandable(a, b), "var is of incorrect size", error=ValueError)
     return have
 
 

@@ -94,7 +94,7 @@ def layer_norm(
 
 
 @layer_norm.vjp("input", "weight", "bias")
-def _(g, input, weight, mean, inverse, normalized_shape, eps):
+def _(g, input, weight, bias, mean, inverse, normalized_shape, eps):
     dims = last_dims(normalized_shape)
     to_input = standardize_gradient(g if weight is None else g * weight, input, mean, inverse, dims, eps)
     return to_input, None if weight is None else g * standardize(input, mean, inverse, dims, eps), g

@@ -91,7 +91,7 @@ def _(g):
 
 
 @index_add.vjp("source")
-def _(g, dim, index, source_shape, alpha):
+def _(g, source, dim, index, source_shape, alpha):
     part = g.index_select(dim, index) if source_shape else g
     return (part if alpha == 1 else part * alpha).reshape(source_shape)
 
@@ -136,7 +136,7 @@ def _spaced(dims) -> str:
 @op(
     "torch.index_copy", "Tensor.index_copy",
     dtype=promote.same(), shape=copied, inplace=True,
-    accepts=["index_copy(f32[3, 5], 0, i64[2]{2..2}, f32[2, 5])", "index_copy(f32[3, 5], 1, i64[]{0..2}, f32[3, 1])",
+    accepts=["index_copy(f32[3, 5], 0, i64[1]{2..2}, f32[1, 5])", "index_copy(f32[3, 5], 1, i64[]{0..2}, f32[3, 1])",
              "index_copy(f32[3], 0, i64[]{0..2}, f32[])"],
     rejects={"index_copy(f32[3, 5], 0, i64[2]{0..1}, f32[3, 5])": "index_copy_(): Number of indices (2) should be",
              "index_copy(f32[3, 5], 0, i64[2]{0..1}, f32[2])": "index_copy_(): When source and destination are not",
@@ -162,7 +162,7 @@ def _(g, dim, index):
 
 
 @index_copy.vjp("source")
-def _(g, dim, index, source_shape):
+def _(g, source, dim, index, source_shape):
     return g.index_select(dim, index).reshape(source_shape)
 
 
@@ -267,7 +267,7 @@ def _(g, index, accumulate):
 
 
 @put.vjp("source")
-def _(g, index, source_shape):
+def _(g, source, index, source_shape):
     return g.take(index).reshape(source_shape)
 
 

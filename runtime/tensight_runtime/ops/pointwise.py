@@ -269,7 +269,7 @@ def div_mode(xp, input: Tensor, other: TensorOrNum, *, rounding_mode: Str):
 
 
 @div_mode.vjp("input")
-def _(g):
+def _(g, other):
     return g.new_zeros(g.shape)
 
 

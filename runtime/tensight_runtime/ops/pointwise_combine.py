@@ -69,7 +69,7 @@ def _(g, weight):
 
 
 @lerp.vjp("weight")
-def _(g, input, end):
+def _(g, input, end, weight):
     return g * conj(end - input)
 
 
@@ -126,7 +126,7 @@ def addcdiv(xp, input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Num =
 
 
 @addcdiv.vjp("input")
-def _(g):
+def _(g, tensor2):
     return g
 
 
@@ -187,7 +187,7 @@ heaviside.vjp("values")(not_derived("heaviside"))
 
 copysign = binary(
     "copysign", "The magnitude of input with the sign of other.", lambda xp, input, other: xp.copysign(input, other),
-    lambda g, input, out: g * (out / input).masked_fill(input == 0, 0.0), lambda g: g.new_zeros(g.shape),
+    lambda g, input, out: g * (out / input).masked_fill(input == 0, 0.0), lambda g, out: g.new_zeros(g.shape),
     dtype=real_only("copysign_cpu", promote.promoted_float()),
     accepts=["copysign(f32[2, 3], f32[3])", "copysign(f32[3], -2.0)", "copysign(i64[2], i64[2])"],
 )  # fmt: skip

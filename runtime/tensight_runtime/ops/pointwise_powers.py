@@ -73,7 +73,7 @@ def pow_tensor(xp, input: Tensor, exponent: Tensor):
 
 
 @pow_tensor.vjp("input")
-def _(g, input, exponent):
+def _(g, input, exponent, out):
     slope = exponent * input ** (exponent - 1)
     return g * conj(slope.masked_fill(exponent == 0, 0.0))
 

@@ -60,7 +60,7 @@ ndtri = special(
     domain="{0..1}",
 )
 log_ndtr = special("log_ndtr", "The logarithm of the normal distribution function.", specialmath.log_ndtr,
-                   lambda g, input: g / erfcx(input * -sqrt(0.5)) * sqrt(2 / pi))  # fmt: skip
+                   lambda g, input, out: g / erfcx(input * -sqrt(0.5)) * sqrt(2 / pi))  # fmt: skip
 erfcx = special(
     "erfcx", "exp(x*x) erfc(x).", specialmath.erfcx, lambda g, input, out: (2 * input * out - 2 / sqrt(pi)) * g
 )
@@ -106,11 +106,16 @@ def zeta(xp, input: Tensor, other: TensorOrNum):
 zeta.vjp("input")(not_derived("special_zeta"))
 
 
+@zeta.vjp("other")
+def _(g, input, other):
+    return g * -input * zeta(input + 1, other)
+
+
 ldexp = binary(
     "ldexp",
     "input * 2**other.",
     lambda xp, input, other: input * xp.exp2(other),
-    lambda g, other: g * (other.double() if not other.is_floating_point() else other).exp2(),
+    lambda g, other, out: g * (other.double() if not other.is_floating_point() else other).exp2(),
     lambda g, out: g * out * log(2),
     other=Tensor,
     dtype=promote.promoted_float(),

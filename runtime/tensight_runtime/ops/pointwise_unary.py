@@ -79,10 +79,10 @@ def _sgn(xp, input):
     return xp.where(size == 0, 0, input / xp.where(size == 0, 1, size)).astype(input.dtype)
 
 
-def _sgn_grad(g, input):
+def _sgn_grad(g, input, out):
     if not input.dtype.is_complex:
         return _zeros(g)
-    size, sign_ = input.abs(), input.sgn()
+    size, sign_ = input.abs(), out
     return ((g - (sign_ * sign_) * g.conj()) / (2 * size)).masked_fill(size == 0, 0.0)
 
 
@@ -292,7 +292,7 @@ erfinv = unary(
     "erfinv",
     "The inverse of the error function, on (-1, 1).",
     lambda xp, input: specialmath.erfinv(xp, input),
-    lambda g, out: g * (_sqrt(pi) / 2) * (out * out).exp(),
+    lambda g, input: g * (_sqrt(pi) / 2) * input.erfinv().square().exp(),
     also=("torch.special.erfinv",),
     domain=UNIT,
     dtype=real_only("erfinv_vml_cpu", promote.promoted_float()),

@@ -292,7 +292,7 @@ def avg_pool1d(xp, input: Tensor("N C L", "C L"), kernel_size: Ints, stride: Opt
 
 
 @avg_pool1d.vjp("input")
-def _(g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad):
+def _(g, input, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad):
     return avg_pool_input(g, input_shape[-1:], kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 

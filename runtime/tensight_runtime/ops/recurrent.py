@@ -203,7 +203,8 @@ def layer(names: str, cell: Cell, outs, accepts, packed_accepts) -> tuple[Op, Op
         return layer_dims(cell, data, as_list(hx), params, has_biases, num_layers, bidirectional, False, True)
 
     random = lambda dropout, train: not (train is False or dropout == 0)
-    shared = {"composite": True, "name": names, "outs": outs, "random": random, "autocast": "lower", "returns": "tuple"}
+    shared = {"composite": True, "name": names, "outs": outs, "random": random, "autocast": "lower", "returns": "tuple",
+              "in_order": False}
     first = op(f"torch.{names}", shape=padded_dims, dtype=agreed("input", "params", "hx"), accepts=accepts,
                **shared)(padded)
     second = op(f"torch.{names}", overload="data", shape=packed_dims, dtype=agreed("data", "params", "hx"),

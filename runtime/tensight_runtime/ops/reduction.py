@@ -7,7 +7,7 @@ from tensight_runtime.spec.dtype import bool_, int64, uint8
 from tensight_runtime.spec.kind import Bool, Int, Ints, OptDtype, OptInts, Size, Tensor, UnknownLike
 from tensight_runtime.spec.op import op, scalar_name
 from tensight_runtime.spec.require import Refused, require
-from tensight_runtime.spec.shape import reduced, sizes_of
+from tensight_runtime.spec.shape import expandable, reduced, sizes_of
 
 
 def accumulated(input, dtype=None):
@@ -86,9 +86,19 @@ def summed_to(input, size):
     message = "size {{{}}} is not expandable to size {{{}}}."
     require(len(wanted) <= len(input.shape), message, wanted, input.shape)
     for want, have in zip(wanted[::-1], input.shape[::-1], strict=False):
-        if not (isinstance(want, int) and want == 1):
-            require(eq(want, have), message, wanted, input.shape)
+        require(expandable(want, have), message, wanted, input.shape)
     return wanted
+
+
+def _sums(input, size) -> bool | None:
+    """Whether the sizes differ, so that there is something to sum; to no dims it always is."""
+    if input.dims is None or isinstance(size, UnknownLike):
+        return None
+    wanted = sizes_of(size)
+    if not wanted or len(wanted) != len(input.dims):
+        return True
+    same = [eq(a, b) for a, b in zip(wanted, input.dims, strict=True)]
+    return True if any(s is False for s in same) else False if all(s is True for s in same) else None
 
 
 def summed_to_dtype(input, size):
@@ -96,18 +106,13 @@ def summed_to_dtype(input, size):
     total = promote.accumulated(input)
     if total is input.dtype:
         return total
-    if input.dims is None or isinstance(size, UnknownLike):
-        return None
-    wanted = sizes_of(size)
-    same = [eq(a, b) for a, b in zip(wanted, input.dims, strict=False)]
-    if len(wanted) != len(input.dims) or False in [s for s in same if isinstance(s, bool)]:
-        return total
-    return input.dtype if all(s is True for s in same) else None
+    return {True: total, False: input.dtype, None: None}[_sums(input, size)]
 
 
 @op(
     "Tensor.sum_to_size",
     varargs="size", shape=summed_to, dtype=summed_to_dtype,
+    alias=lambda input, size: {True: "new", False: "same:input", None: "maybe"}[_sums(input, size)],
     accepts=[
         "sum_to_size(f32[2, 3], 1, 3)", "sum_to_size(f32[2, 3, 4], (3, 1))", "sum_to_size(f32[2, 3], 2, 3)",
         "sum_to_size(i32[2, 3], 3)", "sum_to_size(bool[2, 3], 2, 3)",

@@ -109,7 +109,7 @@ def unique_facts(input, return_inverse, return_counts, dim):
 
 @op(
     "torch.unique", "Tensor.unique",
-    syncs=True,
+    syncs=True, in_order=False,
     accepts=[
         "unique(i64[7]{0..3})", "unique(f32[2, 3])",
         "unique(i64[2, 4]{0..3}, return_inverse=True, return_counts=True)",

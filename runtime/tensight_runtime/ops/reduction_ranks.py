@@ -157,7 +157,7 @@ def quantile_dtype(input):
 
 @op(
     "torch.quantile", "Tensor.quantile",
-    composite=True, shape=quantile_dims, dtype=quantile_dtype,
+    composite=True, shape=quantile_dims, dtype=quantile_dtype, in_order=False,
     accepts=[
         "quantile(f32[7], 0.3)", "quantile(f32[2, 5], f32[3]{0..1}, 1)", "quantile(f32[2, 5], 0.5, 0, True)",
         "quantile(f32[2, 5], f32[2]{0..1})", "quantile(f64[2, 6], 0.4, interpolation='nearest')",
@@ -179,7 +179,7 @@ def quantile(
 
 @op(
     "torch.nanquantile", "Tensor.nanquantile",
-    composite=True, shape=quantile_dims, dtype=quantile_dtype,
+    composite=True, shape=quantile_dims, dtype=quantile_dtype, in_order=False,
     accepts=["nanquantile(f32[7], 0.3)", "nanquantile(f32[2, 5], f32[3]{0..1}, 1)"],
     rejects={"nanquantile(i64[3], 0.5)": "quantile() input tensor must be either float or double dtype"},
 )  # fmt: skip

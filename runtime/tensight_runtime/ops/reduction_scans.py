@@ -129,7 +129,7 @@ def cummin(xp, input: Tensor, dim: Int):
 
 @cummax.vjp("input")
 @cummin.vjp("input")
-def _(g, indices, input_shape, dim):
+def _(g, input, indices, input_shape, dim):
     g = g[0]
     return g if g is None or not input_shape else g.new_zeros(input_shape).scatter_add(dim, indices, g)
 
@@ -147,7 +147,10 @@ def logcumsumexp_dtype(input):
 )  # fmt: skip
 def logcumsumexp(xp, input: Tensor, dim: Int):
     """The running log(sum(exp(x))) along `dim`."""
-    return xp.logaddexp.accumulate(input, dim) if input.ndim else input
+    if not input.ndim:
+        return input
+    wide = input.astype("float64") if input.dtype.kind == "f" else input
+    return xp.logaddexp.accumulate(wide, dim).astype(input.dtype, copy=False)
 
 
 @logcumsumexp.vjp("input")

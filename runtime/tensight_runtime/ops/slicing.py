@@ -258,7 +258,7 @@ def _(g, input_shape, dimension, size, step):
 
 @op(
     name="unfold_backward", dtype=promote.same(), shape=lambda shape: tuple(shape),
-    accepts=["unfold_backward(f32[3, 2], (5,), 0, 2, 1)"],
+    accepts=["unfold_backward(f32[4, 2], (5,), 0, 2, 1)"],
 )  # fmt: skip
 def unfold_backward(xp, input: Tensor, shape: Ints, dimension: Int, size: Int, step: Int):
     """Windows added up where they came from."""

@@ -130,7 +130,7 @@ def topk(xp, input: Tensor, k: Int, dim: Int = -1, largest: Bool = True, sorted:
     values, order = found
     if not input.ndim:
         return values.reshape(()), order.reshape(())
-    return xp.moveaxis(values, -1, dim), xp.moveaxis(order, -1, dim)
+    return xp.ascontiguousarray(xp.moveaxis(values, -1, dim)), xp.ascontiguousarray(xp.moveaxis(order, -1, dim))
 
 
 def _few(xp, x, k, largest):

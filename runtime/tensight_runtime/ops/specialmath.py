@@ -218,14 +218,41 @@ def polygamma(xp, n: int, x):
     """The n-th derivative of digamma, (-1)^(n+1) n! zeta(n + 1, x)."""
     if n == 0:
         return digamma(xp, x)
+    if n == 1:
+        return _trigamma(xp, x)
     return ((-1) ** (n + 1) * factorial(n) * zeta(xp, n + 1, _wide(xp, x))).astype(x.dtype)
+
+
+def _trigamma(xp, x):
+    """The derivative of digamma, in the precision of `x`: reflected below 0.5, then six terms and the expansion beyond."""
+    mirrored = x < 0.5
+    sine = xp.sin(x.dtype.type(pi) * x)
+    y = xp.where(mirrored, 1 - x, x)
+    total = xp.zeros_like(y)
+    for _ in range(6):
+        total, y = total + 1 / (y * y), y + 1
+    inverse = 1 / (y * y)
+    total = total + (1 + 0.5 / y + inverse * (1 / 6 - inverse * (1 / 30 - inverse / 42))) / y
+    return xp.where(mirrored, (x.dtype.type(pi) / sine) ** 2 - total, total)
+
+
+_FARTHEST = 1_000  # negative numbers beyond it lose accuracy
+
+
+def _raised(xp, s, q):
+    """(sum, at): the first terms q**-s + (q + 1)**-s + ... up to the first `at` = q + n from 10 on."""
+    total, at = xp.zeros_like(q), q
+    lowest = float(xp.nan_to_num(q).min()) if q.size else 0.0
+    for _ in range(min(int(-lowest) + 1, _FARTHEST) if lowest < 0 else 0):
+        total, at = xp.where(at < 0, total + at**-s, total), xp.where(at < 0, at + 1, at)
+    for _ in range(_SHIFT):
+        total, at = total + at**-s, at + 1
+    return total, at
 
 
 def zeta(xp, s: float, q):
     """Hurwitz's zeta function for s > 1, by Euler-Maclaurin from 10 on."""
-    total, at = xp.zeros_like(q), q
-    for _ in range(_SHIFT):
-        total, at = total + at ** -float(s), at + 1
+    total, at = _raised(xp, float(s), q)
     value = total + at ** (1.0 - s) / (s - 1) + 0.5 * at ** -float(s)
     rising, power = float(s), at ** (-float(s) - 1)
     for k, b in enumerate(_BERNOULLI):
@@ -238,9 +265,7 @@ def zeta(xp, s: float, q):
 def zeta_of(xp, s, q):
     """Hurwitz's zeta function of arrays: inf at s = 1 and at poles of q, nan for s < 1."""
     s, q = xp.broadcast_arrays(_wide(xp, s), _wide(xp, q))
-    total, at = xp.zeros_like(q), q
-    for _ in range(_SHIFT):
-        total, at = total + at**-s, at + 1
+    total, at = _raised(xp, s, q)
     value = total + at ** (1.0 - s) / (s - 1) + 0.5 * at**-s
     rising, power = s, at ** (-s - 1)
     for k, b in enumerate(_BERNOULLI):

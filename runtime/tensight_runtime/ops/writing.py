@@ -20,7 +20,7 @@ from tensight_runtime.spec.kind import (
 )
 from tensight_runtime.spec.op import Op, op
 from tensight_runtime.spec.require import Refused, require
-from tensight_runtime.spec.shape import broadcast_dims, same_shape
+from tensight_runtime.spec.shape import broadcast_dims, expandable, same_shape
 from tensight_runtime.spec.size import product
 
 # --- written in place ------------------------------------------------------------------------------------------------
@@ -106,10 +106,8 @@ def _copy_dims(input, src):
         require(eq(len(broadcast_dims(input.shape, fact.shape)), input.ndim),
                 "output with shape {} doesn't match the broadcast shape {}", input.shape, fact.shape)  # fmt: skip
         for have, want in zip(input.shape[input.ndim - fact.ndim :], fact.shape, strict=True):
-            if eq(want, 1) is not True:
-                require(
-                    eq(have, want), "The expanded size of the tensor ({}) must match the existing size ({})", have, want
-                )
+            message = "The expanded size of the tensor ({}) must match the existing size ({})"
+            require(expandable(want, have), message, have, want)
     return input.dims
 
 

@@ -214,9 +214,13 @@ class Op:
         device = CPU if self.any_device else self._common_device(values)
         if rule is not None:
             try:
-                return rule(values)
+                found = rule(values)
             except RankUnknown:
                 return self._unknown_result(values, dtype, device)
+            if not self.in_order:
+                for fact in found if isinstance(found, (tuple, list)) else (found,):
+                    fact.contiguous = fact.contiguous and None
+            return found
         dtypes = dtype(values)
         try:
             dims = shape(values)
@@ -396,6 +400,8 @@ class InPlace:
 
             for have, want in zip(target.dims, result.dims, strict=True):
                 require(eq(have, want), message, target.dims, result.dims)
+        if result.dtype and target.dtype and result.dtype.category < target.dtype.category == 3:
+            raise Refused(f"In-place {self.base.name} is not supported for complex tensors.")
         if result.dtype and target.dtype and result.dtype.category > target.dtype.category:
             raise Refused(
                 f"result type {scalar_name(result.dtype)} can't be cast to the desired output type {scalar_name(target.dtype)}"

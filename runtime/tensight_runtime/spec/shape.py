@@ -96,6 +96,16 @@ def broadcastable(a: Size, b: Size) -> bool | Cond:
     return compare("broadcast", a, b)
 
 
+def expandable(have: Size, want: Size) -> bool | Cond:
+    """May size `have` be expanded to `want`: is it 1 or the same?  As far as one comparison can say it."""
+    one, same = eq(have, 1), eq(have, want)
+    if one is True or same is True:
+        return True
+    if one is False or (type(want) is int and want == 1):
+        return same
+    return one if same is False else broadcastable(have, want)
+
+
 class broadcasted:
     """A shape rule: the tensors among the named operands broadcast (numbers are scalars)."""
 

@@ -22,7 +22,11 @@ def register(server) -> None:
         found = []
         for diagnostic in params.context.diagnostics:
             name = diagnostic.code
-            if diagnostic.source == "tensight" and isinstance(name, str) and not name.startswith(("syntax", "over-")):
+            if (
+                diagnostic.source == "tensight"
+                and isinstance(name, str)
+                and not name.startswith(("syntax", "over-", "incomplete"))
+            ):
                 line = diagnostic.range.start.line + 1
                 if line <= document.source.line_count:
                     found.append(server.convert.edit_action(

@@ -14,8 +14,10 @@ from lsprotocol import types
 from tensight_server.documents import Document
 from tensight_server.view import Spot, View
 
+SHOWN = 4  # alternatives that are spelled out
 LONGEST = 80  # characters of the first line
 WAIT = 0.25  # seconds a hover waits for a value; it is there at the next hover
+NOT_YET = {"ok": False, "lines": [], "provenance": "the value is being computed: hover again"}
 STALE = "from before the last edit"
 
 
@@ -54,7 +56,7 @@ async def ready(server, document: Document, spot: Spot) -> dict | None:
     """The value, if it is there soon."""
     asked = asyncio.ensure_future(server.evaluation.value(document, spot, server.settings.budget))
     done, _ = await asyncio.wait([asked], timeout=WAIT)
-    return asked.result() if done else {"ok": False, "lines": [], "provenance": "the value is being computed: hover again"}
+    return asked.result() if done else NOT_YET
 
 
 def add_value(shown: Content, value: dict | None) -> None:
@@ -75,11 +77,13 @@ def content(view: View, spot: Spot, lines: list[str]) -> Content:
     shown = Content(title(source_text(spot, lines), facts, spot.operator))
     if first["kind"] == "tensor":
         shown.facts.append(spelled_out(first, spot.operator))
-    elif first["kind"] == "group":
+    several = len(facts) > 1 and not first.get("common")
+    if first["kind"] == "group" and not several:
         shown.facts += [f"{code(label)}: {code(text)}" for label, text in first["items"]]
     each = facts[1:] if first.get("common") else facts
-    if len(each) > 1 and first["kind"] != "size":
-        shown.facts.append("either " + " or ".join(code(fact["text"]) for fact in each))
+    if len(each) > 1 and (first.get("common") or first["kind"] == "group"):
+        more = [f"{len(each) - SHOWN} more"] if len(each) > SHOWN else []
+        shown.facts.append("either " + " or ".join([*(code(fact["text"]) for fact in each[:SHOWN]), *more]))
     shown.sizes = list(dict.fromkeys(tuple(size) for fact in facts for size in fact.get("sizes", ())))
     if view.stale:
         shown.remarks.append(STALE)
@@ -92,8 +96,11 @@ def title(name: str, facts: list[dict], operator: str) -> str:
     text = fact["text"]
     if fact["kind"] == "tensor" and text.endswith(" grad") and operator:
         text += " " + operator
+    if fact["kind"] == "group" and len(facts) > 1 and not fact.get("common"):
+        text = f"{text[0]}…{text[-1]}"
+    elif not fact.get("common"):
+        text = " or ".join([text, *(f["text"] for f in facts[1:SHOWN])])
     if fact["kind"] == "size":
-        text = " or ".join(f["text"] for f in facts)
         text = "int" if text == name.rpartition(".")[2] else f"int = {text}"
     room = max(LONGEST - len(text) - 2, 12)
     name = name if len(name) <= room else name[: room - 1] + "…"
@@ -103,20 +110,33 @@ def title(name: str, facts: list[dict], operator: str) -> str:
 
 def spelled_out(fact: dict, operator: str) -> str:
     """Device, gradient, leaf and producer, layout, elements and bytes: the second line, in which nothing is missing."""
-    grad = {True: "requires grad", False: "no grad", None: "grad unknown"}[fact["requires_grad"]]
-    leaf = {True: "leaf", False: "not a leaf", None: "leaf or not unknown"}[fact["is_leaf"]]
+    grad = says(fact["requires_grad"], "requires grad", "no grad", "grad unknown")
+    leaf = says(fact["is_leaf"], "leaf", "not a leaf", "leaf status unknown")
     if operator and fact["is_leaf"] is not True:
         leaf += f", made by {operator}"
-    layout = {True: "contiguous", False: "not contiguous", None: "contiguity unknown"}[fact["contiguous"]]
+    layout = says(fact["contiguous"], "contiguous", "not contiguous", "contiguity unknown")
     elements, size = fact["elements"], fact["bytes"]
-    count = "elements unknown" if elements is None else "1 element" if elements == 1 else f"{either(number, elements)} elements"
+    count = "elements unknown" if elements is None else either(number, elements) + " element" + "s" * (elements != 1)
     memory = "bytes unknown" if size is None else either(bytes_text, size)
     return " · ".join((fact["device"] or "device unknown", grad, leaf, layout, count, memory))
 
 
+def says(value: bool | list | None, yes: str, no: str, unknown: str) -> str:
+    """A list holds what it is in one call and in another."""
+    if isinstance(value, list):
+        return f"{yes} or {no}"
+    return unknown if value is None else yes if value else no
+
+
 def either(show, values: object) -> str:
-    """One value, or a list of what it may be."""
-    return " or ".join(map(show, values)) if isinstance(values, list) else show(values)
+    """One value, or what it may be: two of them, or from the least to the greatest."""
+    if not isinstance(values, list):
+        return show(values)
+    if len(values) == 2:
+        return f"{show(values[0])} or {show(values[1])}"
+    if all(isinstance(value, int) for value in values):
+        return f"{show(min(values))} to {show(max(values))}"
+    return "varying"
 
 
 def number(value: int | str) -> str:

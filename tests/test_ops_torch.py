@@ -1,0 +1,400 @@
+"""Every operator of the table on every one of its samples, beside torch: equal values and dtypes, equal signatures,
+equal refusals, and the same tensors saved for backward.
+
+No operator is named here; what differs for a reason stands in `DIFFERS`.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import tensight_runtime as ts
+from support.samples import Call, Given, leaves, mapped, read
+from support.verdict import judge
+from tensight_runtime.ops import table
+from tensight_runtime.spec.op import REQUIRED, InPlace, Op
+
+torch = pytest.importorskip("torch")
+
+OPS = [op for op in table().ops if op.names]
+every_operator = pytest.mark.parametrize("op", OPS, ids=[op.name for op in OPS])
+ANY_REFUSAL = (RuntimeError, IndexError, ValueError, TypeError, NotImplementedError, AssertionError)
+
+BOTH = "one operator takes what two of torch's overloads take"
+AS_F = "takes the parameter that torch.nn.functional has, besides"
+SCHEMA = "the documented names, and those of its argument parser; the schema has others for each kind"
+INDICES = "return_indices has the default False under torch's longer names too, where it is not read"
+GAUGE = "singular vectors are determined up to their signs"
+DIFFERS: dict[tuple[str, str], str] = {
+    ("value", "dropout1d(f32[4, 5], 0.3, False)"): "torch gives a view of all of it, we the tensor itself",
+    ("value", "linalg_svd(f64[2, 4, 3], full_matrices=False)"): GAUGE,
+    ("value", "linalg_svd(f64[2, 4])"): GAUGE,
+    ("value", "svd(f64[4, 3])"): GAUGE,
+    ("value", "svd(f64[2, 4], some=False)"): GAUGE,
+    ("in place", "cumsum(f32[2, 3], dim=0, dtype=torch.float64)"): "torch refuses a dtype= of its own in place",
+    ("signature", "cuda"): SCHEMA,
+    ("signature", "max_pool1d.with_indices"): INDICES,
+    ("signature", "max_pool2d.with_indices"): INDICES,
+    ("signature", "max_pool3d.with_indices"): INDICES,
+    ("signature", "adaptive_max_pool1d.with_indices"): INDICES,
+    ("signature", "adaptive_max_pool2d.with_indices"): INDICES,
+    ("signature", "adaptive_max_pool3d.with_indices"): INDICES,
+    ("signature", "fractional_max_pool2d.with_indices"): INDICES,
+    ("signature", "fractional_max_pool3d.with_indices"): INDICES,
+    ("signature", "Tensor.__rsub__"): "also takes alpha=, as rsub does",
+    ("signature", "torch.nn.functional.elu_"): "torch shows two factors that only its own derivative uses",
+    ("signature", "torch.selu"): AS_F,
+    ("signature", "torch.celu"): AS_F,
+    ("signature", "torch.threshold"): AS_F,
+    ("signature", "std"): BOTH,
+    ("signature", "var"): BOTH,
+    ("signature", "std_mean"): BOTH,
+    ("signature", "var_mean"): BOTH,
+    ("signature", "sort"): BOTH,
+    ("signature", "argsort"): BOTH,
+    ("signature", "mse_loss.weighted"): "the weight by keyword only, after four deprecated parameters",
+    ("signature", "huber_loss.weighted"): "the weight by keyword only",
+    ("signature", "Tensor.expand"): "implicit= is an internal of torch",
+    ("signature", "torch.split"): "its names tensor and split_size_or_sections are taken as synonyms",
+    ("signature", "tensor_split"): SCHEMA,
+    ("signature", "hsplit"): SCHEMA,
+    ("signature", "vsplit"): SCHEMA,
+    ("signature", "dsplit"): SCHEMA,
+    ("signature", "getitem"): SCHEMA,
+    ("signature", "nonzero"): SCHEMA,
+    ("signature", "nonzero.tuple"): SCHEMA,
+    ("signature", "Tensor.lu"): "the same names in torch.lu and in the method",
+    ("signature", "householder_product"): "the same names under its older name",
+    ("signature", "einsum.alone"): "operands in a row, which a signature of ours does not say",
+    ("signature", "einsum"): "operands in a row, which a signature of ours does not say",
+    ("signature", "einsum.sublist"): "operands in a row, which a signature of ours does not say",
+    ("signature", "torch.max_pool1d"): AS_F,
+    ("signature", "torch.max_pool2d"): AS_F,
+    ("signature", "torch.max_pool3d"): AS_F,
+}
+
+
+@every_operator
+def test_values_and_dtypes_are_torchs(op: Op):
+    judge(DIFFERS, "value", op, op.accepts, equal_to_torch)
+
+
+@every_operator
+def test_written_in_place_as_torch_does(op: Op):
+    judge(DIFFERS, "in place", op, op.accepts if op.inplace else (), equal_in_place)
+
+
+@every_operator
+def test_signatures_are_torchs(op: Op):
+    judge(DIFFERS, "signature", op, op.names, equal_signature)
+
+
+@every_operator
+def test_torch_refuses_the_same(op: Op):
+    judge(DIFFERS, "refused", op, op.rejects, torch_refuses)
+
+
+@every_operator
+def test_saves_what_torch_saves(op: Op):
+    judge(DIFFERS, "saved", op, op.accepts if op.differentiable else (), saved_as_torch)
+
+
+# --- both sides ------------------------------------------------------------------------------------------------------
+
+
+class Side:
+    """torch or our runtime: a call of a sample under a public name."""
+
+    def __init__(self, module):
+        self.module = module
+
+    def function(self, name: str):
+        """What a public name means: a function that takes the tensor first, also for methods and attributes."""
+        owner, _, last = name.rpartition(".")
+        if owner == "Tensor":
+            found = inspect.getattr_static(self.module.Tensor, last)
+            return getattr(self.module.Tensor, last) if callable(found) else found.__get__
+        found = self.module
+        for part in name.split(".")[1:]:
+            found = getattr(found, part)
+        return found
+
+    def tensor(self, given: Given):
+        made = self.module.from_numpy(np.array(given.array))
+        return made.to(getattr(self.module, given.dtype.name))
+
+    def arguments(self, call: Call) -> tuple[tuple, dict]:
+        return call.filled(self.tensor, lambda dtype: getattr(self.module, dtype.name))
+
+    def run(self, name: str, args: tuple, kwargs: dict):
+        """(result, None) or (None, refusal)."""
+        self.module.manual_seed(7)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return self.function(name)(*args, **kwargs), None
+            except ANY_REFUSAL as refusal:
+                return None, refusal
+
+
+OURS, TORCHS = Side(ts), Side(torch)
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+def equal_to_torch(op: Op, sample: str) -> str | None:
+    """Under every public name: the result, and the operands after it."""
+    names = op.names if sample == op.accepts[0] else op.names[:1]
+    for name in names:
+        found = differs_under(name, read(sample))
+        if found and (name is names[0] or not found.startswith("torch refuses")):  # a sample is one of the first name
+            return f"{name}: {found}"
+    return None
+
+
+def differs_under(name: str, call: Call) -> str | None:
+    mine, theirs = OURS.arguments(call), TORCHS.arguments(call)
+    want, refusal = TORCHS.run(name, *theirs)
+    if refusal is not None:
+        return f"torch refuses it: {refusal}"
+    got, refusal = OURS.run(name, *mine)
+    if refusal is not None:
+        return f"refused: {type(refusal).__name__}: {refusal}"
+    found = unequal(got, want) or unequal(mine, theirs)
+    if found or want is None:
+        return found
+    same = [i for i, v in enumerate(leaves(theirs)) if v is want and isinstance(v, torch.Tensor)]
+    mine_same = [i for i, v in enumerate(leaves(mine)) if v is got and isinstance(v, ts.Tensor)]
+    return None if same == mine_same else f"gives operand {same} itself in torch, {mine_same} here"
+
+
+def unequal(got: object, want: object) -> str | None:
+    """What differs between two results; statements give none in torch."""
+    if want is None:
+        return None
+    if isinstance(want, torch.Tensor):
+        if not isinstance(got, ts.Tensor):
+            return f"{type(got).__name__} instead of a tensor"
+        if str(got.dtype) != str(want.dtype) or tuple(got.shape) != tuple(want.shape):
+            return f"{got.dtype}{list(got.shape)} instead of {want.dtype}{list(want.shape)}"
+        return None if close(got, want) else f"{got.tolist()} instead of {want.tolist()}"
+    if isinstance(want, (list, tuple)):
+        fields = [n for n in dir(want) if not n.startswith("_")] if type(want).__module__ == "torch.return_types" else ()
+        if not isinstance(got, (list, tuple)) or len(got) != len(want) or isinstance(got, list) != isinstance(want, list):
+            return f"{got!r} instead of {want!r}"
+        if missing := [n for n in fields if not hasattr(got, n)]:
+            return f"no fields {missing}"
+        return next((found for g, w in zip(got, want, strict=True) if (found := unequal(g, w))), None)
+    if isinstance(want, dict):
+        return unequal(list(got.values()), list(want.values()))
+    if isinstance(want, np.ndarray):
+        return None if got.dtype == want.dtype and np.allclose(got, want) else f"{got} instead of {want}"
+    if isinstance(want, (torch.dtype, torch.device)):
+        return None if str(got) == str(want) else f"{got} instead of {want}"
+    if isinstance(want, float) and isinstance(got, float):
+        return None if np.isclose(got, want, rtol=1e-6, equal_nan=True) else f"{got} instead of {want}"
+    return None if type(got) is type(want) and got == want else f"{got!r} instead of {want!r}"
+
+
+TOLERANCE = {"float16": 2e-3, "bfloat16": 1e-2, "float32": 1e-5, "complex64": 1e-5, "float64": 1e-9, "complex128": 1e-9}
+
+
+def close(got, want) -> bool:
+    a = got.detach()._array
+    b = want.detach().resolve_conj().resolve_neg()
+    b = (b.float() if b.dtype is torch.bfloat16 else b).numpy()
+    by = TOLERANCE.get(str(want.dtype).removeprefix("torch."))
+    return np.array_equal(a, b) if by is None else np.allclose(a, b, rtol=by, atol=by, equal_nan=True)
+
+
+def equal_in_place(op: Op, sample: str) -> str | None:
+    """The derived `Tensor.<name>_`: the same values, or a refusal on both sides."""
+    for name in op.names:
+        owner, _, last = name.rpartition(".")
+        if owner != "Tensor" or last.startswith("__"):
+            continue
+        mine, theirs = OURS.arguments(read(sample)), TORCHS.arguments(read(sample))
+        got, refused = OURS.run(name + "_", *mine)
+        want, refusal = TORCHS.run(name + "_", *theirs)
+        if (refused is None) != (refusal is None):
+            return f"{name}_: {refused or 'accepted'}; torch: {refusal or 'accepted'}"
+        found = None if refusal else unequal(got, want) or unequal(mine, theirs)
+        if found or (refusal is None and got is not mine[0][0]):
+            return f"{name}_: {found or 'another object'}"
+    return None
+
+
+# --- signatures ------------------------------------------------------------------------------------------------------
+
+Signature = dict[str, tuple[bool, str]]  # parameter -> keyword-only, default
+
+
+def equal_signature(op: Op, name: str) -> str | None:
+    """One of torch's signatures of the name has these names, defaults and keyword-only parameters.
+
+    Overloads share the work differently: where a parameter is missing, or needed, or has another default, another
+    overload of the same side has to make up for it.
+    """
+    known = list(torch_signatures(name))
+    mine = signature(op, name)
+    ours = [signature(getattr(o, "base", o), name) for o in table().lookup(name)]
+    if not known or any(fits(mine, theirs, ours, known) for theirs in known):
+        return None
+    return f"{mine}\n   torch: " + "\n          ".join(map(str, known))
+
+
+def fits(mine: Signature, theirs: Signature, ours: list[Signature], known: list[Signature]) -> bool:
+    if [n for n in theirs if n in mine] != list(mine):
+        return False
+    for name, (keyword_only, default) in theirs.items():
+        if name not in mine:
+            if default == REQUIRED or not any(name in other for other in ours):
+                return False
+        elif mine[name][0] != keyword_only:
+            return False
+        elif mine[name][1] != default:
+            made_up_for = any(other.get(name, (keyword_only, default))[1] == default for other in ours)
+            if not made_up_for and not (default == REQUIRED and any(name not in other for other in known)):
+                return False
+    return True
+
+
+# what all creation operators or all random ones have and torch's schemas leave out, and what does nothing
+TAIL = {"out", "generator", "dtype", "layout", "device", "pin_memory", "requires_grad", "memory_format",
+        "cudnn_enable", "cudnn_enabled"}  # fmt: skip
+
+
+def signature(op: Op, name: str) -> Signature:
+    written = name.endswith("_") and not name.endswith("__")  # those may be told so again, inplace=True
+    params = [p for p in op.params if p.name not in TAIL and not (written and p.name == "inplace")]
+    return _told((p.name, p.keyword_only, p.default) for p in params)
+
+
+def torch_signatures(name: str) -> Iterator[Signature]:
+    """The signatures torch tells: of functions written in Python, else the schemas of its operators."""
+    owner, _, last = name.rpartition(".")
+    function = TORCHS.function(name)
+    branches = torch._jit_internal.boolean_dispatched.get(function) if inspect.isfunction(function) else None
+    found = False
+    for branch in (branches["if_true"], branches["if_false"]) if branches else (function,):
+        try:
+            parameters = inspect.signature(branch).parameters.values()
+        except (ValueError, TypeError):
+            continue
+        if not any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY) for p in parameters):
+            yield _told((p.name, p.kind is p.KEYWORD_ONLY, REQUIRED if p.default is p.empty else p.default) for p in parameters)
+            found = True
+    family = {"torch.linalg": "linalg_", "torch.special": "special_", "torch.fft": "fft_"}.get(owner, "")
+    packet = getattr(torch.ops.aten, family + last, None)
+    for overload in packet.overloads() if hasattr(packet, "overloads") and not found else ():
+        arguments = getattr(packet, overload)._schema.arguments
+        told = _told((a.name, a.kwarg_only, a.default_value if a.has_default_value() else REQUIRED) for a in arguments if not a.is_out)
+        if owner == "Tensor" and "input" in told:  # a method of it
+            told = {"input": told.pop("input"), **told}
+        yield told
+
+
+def _told(parameters) -> Signature:
+    return {
+        "input" if name == "self" else name.rstrip("_"): (keyword_only, shown(default))
+        for name, keyword_only, default in parameters
+        if name not in TAIL
+    }
+
+
+def shown(default: object) -> str:
+    """Defaults as they compare: 1 and 1.0 and [1, 1] are one default, and so are None and []."""
+    if default is REQUIRED:
+        return REQUIRED
+    if isinstance(default, (list, tuple)):
+        return f"[{', '.join(map(shown, default))}]" if len(set(default)) > 1 else shown(default[0] if default else None)
+    return f"{default:g}" if isinstance(default, (float, int)) and not isinstance(default, bool) else repr(default)
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+def torch_refuses(op: Op, sample: str) -> str | None:
+    call, words = read(sample), op.rejects[sample]
+    result, refusal = TORCHS.run(op.names[0], *TORCHS.arguments(call))
+    if refusal is None:
+        return f"torch accepts it: {result}"
+    if not str(refusal).startswith(words):
+        return f"torch says {refusal}"
+    _, mine = OURS.run(op.names[0], *OURS.arguments(call))
+    same = type(mine).__mro__[:-1] and isinstance(mine, type(refusal))
+    return None if same else f"{type(mine).__name__} instead of {type(refusal).__name__}"
+
+
+# --- saved for backward ----------------------------------------------------------------------------------------------
+
+
+def saved_as_torch(op: Op, sample: str) -> str | None:
+    """With one input requiring grad at a time: which inputs, and whether the results, are kept by the graph."""
+    call = read(sample)
+    for which, given in enumerate(call.givens):
+        if not given.dtype.differentiable or not given.array.size:
+            continue
+        theirs = kept(TORCHS, op.names[0], call, which)
+        mine = kept(OURS, op.names[0], call, which)
+        if theirs is not None and mine != theirs:
+            return f"for tensor {which}: {sorted(mine) if mine is not None else 'no graph'} instead of {sorted(theirs)}"
+    return None
+
+
+def kept(side: Side, name: str, call: Call, which: int) -> set[str] | None:
+    """Names of the operands and results whose memory some node between result and input keeps; None: no graph."""
+    tensors = side.module.Tensor
+    args, kwargs = side.arguments(call)
+    given = [v for v in leaves((args, kwargs)) if isinstance(v, tensors)]
+    if len(given) != len(call.givens):
+        return None
+    leaf = given[which].requires_grad_()
+    if (name.endswith("_") and not name.endswith("__")) or "inplace=True" in call.text or name.endswith("setitem__"):
+        moved = leaf * 1
+        swap = lambda v: moved if v is leaf else v
+        args, kwargs, given = mapped(args, swap), mapped(kwargs, swap), [swap(v) for v in given]
+        stop = moved.grad_fn
+    else:
+        stop = None
+    result, refusal = side.run(name, args, kwargs)
+    outs = [r for r in leaves(result if result is not None else args) if isinstance(r, tensors)]
+    if refusal is not None or not any(r.grad_fn is not None for r in outs):
+        return None
+    places = {f"operand {i}": t for i, t in enumerate(given)} | {"result": outs}
+    found = set()
+    for saved in saved_tensors([r.grad_fn for r in outs if r.grad_fn is not None], stop, tensors):
+        for place, there in places.items():
+            if any(saved.numel() and saved.data_ptr() == t.data_ptr() for t in (there if isinstance(there, list) else [there])):
+                found.add(place)
+    return found
+
+
+def saved_tensors(nodes: list, stop: object, tensors: type) -> Iterator:
+    """What the nodes from these on keep."""
+    seen: list = []
+    while nodes:
+        node = nodes.pop()
+        if node is None or node is stop or node in seen:
+            continue
+        seen.append(node)
+        if tensors is ts.Tensor:
+            values = [item[0] if isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], list) else item
+                      for item in (node.saved or ())]  # fmt: skip
+        else:
+            values = [value for name in dir(node) if name.startswith("_saved_") and (value := saved(node, name)) is not None]
+        yield from (v for v in leaves(list(values)) if isinstance(v, tensors))
+        nodes.extend(n for n, _ in node.next_functions)
+
+
+def saved(node, name: str):
+    try:
+        return getattr(node, name)
+    except RuntimeError:  # written to since
+        return None
