@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -347,7 +348,7 @@ def test_the_analysis_process_is_started_again(tmp_path):
         client.open("t.py", "import torch\na = torch.zeros(2, 3)\n")
         client.diagnostics("t.py", 1)
         [helper] = children(client.process.pid)
-        os.kill(helper, 9)
+        os.kill(helper, signal.SIGKILL)
         version = client.edit("t.py", replace(1, 19, 20, "8"))
         client.diagnostics("t.py", version)
         assert first_line(hover_text(client, "t.py", 1, 0)) == "a: f32[2, 8]"
@@ -388,6 +389,38 @@ def test_exit_right_behind_shutdown(tmp_path):
     client.start("shutdown", None)
     client.tell("exit", None)
     assert client.process.wait(60) == 0
+
+
+def test_a_failure_of_ours_is_told_in_the_file(tmp_path):
+    """An analysis that raises, and one that kills its process, both end in a remark at the top of the file."""
+    (tmp_path / "sitecustomize.py").write_text(BREAK)
+    environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path), *PATHS])}
+    with Client(tmp_path, environment=environment, options={"trusted": False}) as client:
+        for name, why in (("raises.py", "RuntimeError: on purpose"), ("dies.py", "died, twice")):
+            client.open(name, "x = 1\n")
+            [found] = client.diagnostics(name, 1)
+            assert found["code"] == "incomplete" and why in found["message"]
+        client.open("fine.py", MISMATCH)
+        assert [d["code"] for d in client.diagnostics("fine.py", 1)] == ["shape-mismatch"]
+        version = client.edit("dies.py", whole("y = 1\n"))
+        assert client.diagnostics("dies.py", version)
+
+
+BREAK = """
+import os
+from tensight_analyzer import analysis
+
+analyse = analysis.analyse
+
+def broken(path, *rest, **more):
+    if path.endswith("raises.py"):
+        raise RuntimeError("on purpose")
+    if path.endswith("dies.py"):
+        os._exit(1)
+    return analyse(path, *rest, **more)
+
+analysis.analyse = broken
+"""
 
 
 def test_a_workspace_cannot_put_modules_in_our_way(tmp_path):

@@ -22,6 +22,7 @@ MODULE = "tensight_server.analyst"
 PATIENCE = 0.3  # seconds an analysis of an older text may go on when a newer one waits
 LIMIT = 45.0  # seconds after which the process is taken to be stuck
 MOST_DEATHS = 5  # in a row, without an answer between them
+PAUSE = 60.0  # seconds after which a process that died too often may try again, when something is edited
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Analysis:
         self.running: Job | None = None
         self.number = 0
         self.deaths = 0
+        self.died = 0.0
         self.deadly: dict[str, tuple[int, int]] = {}  # path -> (version, how often it killed the process)
         self._timer: asyncio.TimerHandle | None = None
 
@@ -71,6 +73,9 @@ class Analysis:
     # -- what is wanted ------------------------------------------------------------------------------------------------
 
     def opened_or_changed(self, document: Document) -> None:
+        if self.helper is None and asyncio.get_running_loop().time() - self.died > PAUSE:
+            self.deaths = 0
+            self.start()
         self._tell(document.path, document.source.text)
         self.want(document, edited=True)
 
@@ -129,7 +134,15 @@ class Analysis:
             self._arrived(job, View.of(job.version, job.source, message["view"]))
         elif "error" in message:
             log.error("%s: %s", job.path, message["error"])
+            self._failed(job, f"the analysis failed with {message['error']}; please report it")
         self._next()
+
+    def _failed(self, job: Job, why: str) -> None:
+        """Say so at the top of the file: silence would look like a clean one."""
+        finding = {"file": job.path, "line": 1, "col": 0, "end_line": 1, "end_col": 0, "code": "TS000",
+                   "name": "incomplete", "severity": "note", "message": f"Nothing is known here: {why}", "notes": [],
+                   "fix": None}  # fmt: skip
+        self._arrived(job, View(job.version, job.source, findings=[finding], problems=[why]))
 
     def _arrived(self, job: Job, view: View) -> None:
         document = self.documents.get(job.uri)
@@ -153,6 +166,7 @@ class Analysis:
         if self._timer is not None:
             self._timer.cancel()
         self.deaths += 1
+        self.died = asyncio.get_running_loop().time()
         if job is not None:
             version, times = self.deadly.get(job.path, (job.version, 0))
             times = times + 1 if version == job.version else 1
@@ -160,6 +174,8 @@ class Analysis:
             log.error("the analysis process died at %s, version %d", job.path, job.version)
             if times < 2:
                 self.waiting.setdefault(job.path, job)
+            elif job.path not in self.waiting:
+                self._failed(job, "the analysis process died, twice; please report it")
         self.on_busy(False)
         if self.deaths <= MOST_DEATHS:
             self.start()

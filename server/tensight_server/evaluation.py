@@ -17,16 +17,18 @@ from tensight_server.documents import Document
 from tensight_server.processes import Helper
 from tensight_server.view import Spot
 
-MODULE = "tensight_server.evaluator"
+MODULE = "tensight_server.evaluator.__main__"
 GRACE = 3.0  # seconds beyond the budget: starting the process, importing NumPy
 KEPT = 200  # values
+MOST_DEATHS = 3  # in a row, without an answer between them
 
 log = logging.getLogger(__name__)
 
 
 class Evaluation:
     def __init__(self):
-        self.available = importlib.util.find_spec(MODULE) is not None
+        self.available = installed()
+        self.deaths = 0
         self.helper: Helper | None = None
         self.known: OrderedDict[tuple, dict] = OrderedDict()
         self.asked: dict[tuple, asyncio.Task] = {}
@@ -92,12 +94,25 @@ class Evaluation:
 
     def _answered(self, message: dict) -> None:
         if message.get("id") == self.number and self._answer is not None and not self._answer.done():
+            self.deaths = 0
             self._answer.set_result(message)
 
     def _died(self) -> None:
         self.helper = None
+        self.deaths += 1
+        if self.deaths >= MOST_DEATHS:
+            log.error("the evaluation process died %d times in a row: values are no longer computed", self.deaths)
+            self.available = False
         if self._answer is not None and not self._answer.done():
             self._answer.set_result({"ok": False, "lines": [], "provenance": "no value: the evaluation process died"})
+
+
+def installed() -> bool:
+    """Is there an evaluation process to be had?"""
+    try:
+        return importlib.util.find_spec(MODULE) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def stopped(budget: dict) -> dict:

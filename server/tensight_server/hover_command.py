@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import queue
@@ -12,7 +11,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from tensight_server.evaluation import GRACE, MODULE, stopped
+from tensight_server.evaluation import GRACE, MODULE, installed, stopped
 from tensight_server.features.hover import add_value, content, plain
 from tensight_server.settings import Settings
 from tensight_server.view import Spot, View
@@ -72,7 +71,7 @@ def analysed(path: str) -> View:
 
 def evaluated(path: str, view: View, spot: Spot, budget: dict) -> dict | None:
     """The value, from a process of its own that is killed when its time is up; None if values cannot be had."""
-    if importlib.util.find_spec(MODULE) is None:
+    if not installed():
         return None
     request = {"id": 1, "path": path, "text": view.source.text, "line": spot.line, "col": spot.col,
                "end_line": spot.end_line, "end_col": spot.end_col, "budget": budget}  # fmt: skip

@@ -108,6 +108,14 @@ class AbstractDomain(Tensors, Autograd):
             return [self.operand(i) for i in plan] if isinstance(plan, tuple) else Seq(self.operand(plan.element), plan.length)
         return value
 
+    def refined_items(self, value: object) -> object:
+        """A list of tensors: an unknown item in it is a tensor."""
+        if isinstance(value, (list, tuple)):
+            return [self.refine(v) if isinstance(v, Unknown) else v for v in value]
+        if isinstance(value, Seq) and isinstance(value.element, Unknown):
+            return Seq(self.refine(value.element), value.length)
+        return value
+
     def index_operand(self, value: object) -> object:
         """An index: a list of numbers nobody can spell out acts as an integer tensor."""
         if isinstance(value, Seq):
@@ -154,6 +162,8 @@ class AbstractDomain(Tensors, Autograd):
         for i, (param, value) in enumerate(zip(base.params, bound, strict=True)):
             if param.kind.holds == "one" and isinstance(value, Unknown) and param.kind.name == "Tensor":
                 bound[i] = self.refine(value, param.kind.patterns)
+            elif param.kind.holds == "many":
+                bound[i] = self.refined_items(value)
             elif param.kind.holds == "index":
                 bound[i] = self.index_operand(value)
         facts = [self.facts_of(v) for v in bound]
@@ -367,6 +377,10 @@ class AbstractDomain(Tensors, Autograd):
         fields["node"] = None
         fields["grad"] = None
         return TensorValue(fields, cls)
+
+    def copied(self, value: TensorValue) -> TensorValue:
+        """`copy.deepcopy(tensor)`: leaves stay leaves."""
+        return self.make(value.fact, cls=value.cls)
 
     def set_fact(self, value: TensorValue, fact: Fact) -> None:
         if fact != value.fields["fact"]:

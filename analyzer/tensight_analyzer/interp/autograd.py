@@ -5,6 +5,8 @@ Measured on 51 programs against torch (facts of the design): two rounds of a loo
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from tensight_analyzer.interp.events import GradEvent
 from tensight_analyzer.interp.signals import Raised
 from tensight_analyzer.interp.values import Fields, Obj, TensorValue, Unknown
@@ -23,6 +25,16 @@ class Storage(Obj):
     """fields: version, an int, or None where branches disagree."""
 
     __slots__ = ()
+
+
+class Use(NamedTuple):
+    """A gradient since its first backward pass, at `at`: the leaf's version then, the gradient's own, and where a later pass
+    added to it although the leaf had been updated (`stale`)."""
+
+    version: int
+    touched: int
+    at: tuple
+    stale: tuple | None = None
 
 
 class Node:
@@ -117,6 +129,7 @@ class Autograd:
             if not silent:
                 target = target or value
                 self.check_inplace(value, at)
+                self.check_update(value)
                 self.bump(value, at)
         facts = result if isinstance(result, (tuple, list)) else (result,)
         if target is not None and isinstance(op, InPlace | Op) and (isinstance(op, InPlace) or base.alias == f"same:{names[0]}"
@@ -236,20 +249,20 @@ class Autograd:
         if start is None and root.fact.is_leaf is not True:
             m.trail.set(m.state, "grads unknown", True)
             return []
-        stack: list = [start or root]
+        stack: list = [(start or root, True)]  # with whether the path surely leads there: below a join it does not
         seen: set[int] = set()
         while stack:
-            node = stack.pop()
+            node, sure = stack.pop()
             if id(node) in seen:
                 continue
             seen.add(id(node))
             if isinstance(node, TensorValue):
                 if node.fields.get("node") is not None:
-                    stack.append(node.fields["node"])
+                    stack.append((node.fields["node"], sure))
                 elif node.fact.is_leaf is not False:
                     leaves[id(node)] = node
                 continue
-            if node.saved or node.op is None:
+            if node.saved and sure:
                 if node.fields["freed"] is True:
                     self.complain(GradEvent("freed", root, FREED, at, node.at))
                     return []
@@ -259,11 +272,11 @@ class Autograd:
                         self.complain(GradEvent("saved-modified", tensor, self.saved_message(node, tensor, version, now), at,
                                                 node.at))  # fmt: skip
                         return []
-                if not keep and node.op is not None:
-                    m.trail.set(node.fields, "freed", True)
+            if node.saved and not keep:
+                m.trail.set(node.fields, "freed", True if sure else "perhaps")
             if m.state.get("retained") and node.fields.get("retain") is not None:
                 self.accumulate(node.fields["retain"], at)
-            stack.extend(node.edges)
+            stack.extend((edge, sure and node.op is not None) for edge in node.edges)
         return list(leaves.values())
 
     def saved_message(self, node: Node, tensor: TensorValue, version: int, now: int) -> str:
@@ -283,17 +296,29 @@ class Autograd:
         storage = leaf.fields.get("storage")
         version = storage.fields["version"] if isinstance(storage, Storage) else None
         if isinstance(grad, TensorValue):
-            used = grad.fields.get("used at")
-            touched = grad.fields["storage"].fields["version"] if isinstance(grad.fields.get("storage"), Storage) else None
-            if used is not None and version is not None and version > used[0] and touched == used[1]:
-                m.tell(GradEvent("accumulated", leaf, "", at, used[2]))
-            if used is not None:
-                m.trail.set(grad.fields, "used at", (used[0], touched, used[2]))
+            use = grad.fields.get("use")
+            if isinstance(use, Use) and use.stale is None and version is not None and version > use.version and (
+                _version(grad) == use.touched
+            ):
+                m.trail.set(grad.fields, "use", Use(use.version, use.touched, use.at, at))
             return
         if grad is None or isinstance(grad, Unknown):
             made = self.make(Fact(fact.dtype, fact.dims, fact.device, False, True))
-            made.fields["used at"] = (version, 0, at)
+            if version is not None:
+                made.fields["use"] = Use(version, 0, at)
             m.trail.set(leaf.fields, "grad", made)
+
+    def check_update(self, leaf: TensorValue) -> None:
+        """A leaf is written to: with gradients of which an earlier update has used a part already?"""
+        grad = leaf.fields.get("grad")
+        use = grad.fields.get("use") if isinstance(grad, TensorValue) else None
+        if isinstance(use, Use) and use.stale is not None and _version(grad) == use.touched:
+            self.machine.tell(GradEvent("accumulated", leaf, "", use.stale, use.at))
+
+
+def _version(tensor: TensorValue) -> int | None:
+    storage = tensor.fields.get("storage")
+    return storage.fields["version"] if isinstance(storage, Storage) else None
 
 
 def _tensors_in(value: object):

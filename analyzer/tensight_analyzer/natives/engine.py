@@ -464,8 +464,7 @@ def copy_value(m, value: object, memo: dict) -> object:
     if id(value) in memo:
         return memo[id(value)]
     if isinstance(value, TensorValue):
-        fact = value.fact
-        made = m.domain.make(fact, cls=value.cls)
+        made = m.domain.copied(value)
         memo[id(value)] = made
         return made
     if isinstance(value, Instance):

@@ -31,9 +31,10 @@ def functional(
     rejects: dict[str, str] | Sequence[str] = (),
     grad_name: str = "",
     inplace_grad_name: str = "",
+    inplace_grad: Callable | None = None,
     overload: str = "",
 ) -> tuple[Op, Op]:
-    """`F.<kernel's name>(input, ..., inplace=False)` and the same with inplace=True."""
+    """`F.<kernel's name>(input, ..., inplace=False)` and the same with inplace=True, which may save the result instead."""
     name = kernel.__name__.strip("_")
     shared = {"name": name, "shape": same_shape, "dtype": dtype or floating_only(f"{name}_cpu"), "rejects": rejects}
     samples = accepts or [f"{name}({fact})" for fact in ("f32[2, 3]", "f64[]", "f32[0, 3]")]
@@ -52,8 +53,8 @@ def functional(
         **shared,
     )(signature)
     writing.kernel = _written(kernel)
-    for declared in (plain, writing):
-        declared.vjp("input")(grad)
+    plain.vjp("input")(grad)
+    writing.vjp("input")(inplace_grad or grad)
     return plain, writing
 
 
@@ -216,6 +217,7 @@ leaky_relu, leaky_relu_ = functional(
     lambda g, input, negative_slope: g.where(input > 0, g * negative_slope),
     inplace_names=(F + "leaky_relu_",),
     inplace_grad_name="LeakyReluBackward1",
+    inplace_grad=lambda g, out, negative_slope: g.where(out > 0, g * negative_slope),
     rejects={"leaky_relu(i64[2])": "\"leaky_relu_cpu\" not implemented for 'Long'"},
 )
 
@@ -230,6 +232,7 @@ elu, elu_ = functional(
     lambda g, input, alpha: g.where(input > 0, g * (input.clamp_max(0.0).exp() * alpha)),
     inplace_names=(F + "elu_",),
     inplace_grad_name="EluBackward1",
+    inplace_grad=lambda g, out, alpha: g.where(out > 0, g * (out + alpha)),
     rejects={"elu(i64[2])": "\"elu_cpu\" not implemented for 'Long'"},
 )
 
@@ -246,6 +249,7 @@ selu, selu_ = functional(
     lambda g, input: (g * SELU_SCALE).where(input > 0, g * (input.clamp_max(0.0).exp() * (SELU_ALPHA * SELU_SCALE))),
     names=("torch.selu",), inplace_names=(F + "selu_", "torch.selu_"), dtype=floating_only("elu_cpu"),
     grad_name="EluBackward0", inplace_grad_name="EluBackward1",
+    inplace_grad=lambda g, out: (g * SELU_SCALE).where(out > 0, g * (out + SELU_ALPHA * SELU_SCALE)),
 )  # fmt: skip
 
 

@@ -170,6 +170,10 @@ def rrelu_(xp, rng, input: Tensor, lower: Num = 0.125, upper: Num = 1 / 3, train
 
 @rrelu.vjp("input")
 @functional_rrelu.vjp("input")
-@rrelu_.vjp("input")
 def _(g, input, slopes):
+    return g * slopes
+
+
+@rrelu_.vjp("input")
+def _(g, out, slopes):
     return g * slopes

@@ -108,7 +108,8 @@ def scaled_dot_product_attention(query: Tensor("... L E"), key: Tensor("... S E"
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
         value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
     factor = 1 / sqrt(query.shape[-1]) if scale is None else scale
-    scores = (query * factor) @ key.mT
+    root = sqrt(abs(factor))  # half of it on either side, which keeps float16 in its range
+    scores = (query * (root if factor > 0 else -root)) @ (key * root).mT
     if is_causal:
         allowed = query.new_ones((query.shape[-2], key.shape[-2])).tril().bool()
         scores = scores.masked_fill(allowed.logical_not(), float("-inf"))

@@ -56,12 +56,12 @@ def complex_(xp, real: Tensor, imag: Tensor):
 
 
 @complex_.vjp("real")
-def _(g):
+def _(g, real):
     return g.real
 
 
 @complex_.vjp("imag")
-def _(g):
+def _(g, imag):
     return g.imag
 
 

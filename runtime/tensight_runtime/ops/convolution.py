@@ -371,12 +371,12 @@ def conv_input(xp, input_size: Size, weight: Tensor, grad_output: Tensor, stride
 
 
 @conv_input.vjp("weight")
-def _(g, grad_output, weight_shape, stride, padding, dilation, groups):
+def _(g, weight, grad_output, weight_shape, stride, padding, dilation, groups):
     return conv_weight(g, weight_shape, conj(grad_output), stride, padding, dilation, groups)
 
 
 @conv_input.vjp("grad_output")
-def _(g, weight, grad_output_shape, stride, padding, dilation, groups):
+def _(g, weight, grad_output, grad_output_shape, stride, padding, dilation, groups):
     return _convolved(g, conj(weight), stride, padding, dilation, groups, grad_output_shape)
 
 
@@ -393,10 +393,10 @@ def conv_weight(xp, input: Tensor, weight_size: Size, grad_output: Tensor, strid
 
 
 @conv_weight.vjp("input")
-def _(g, grad_output, input_shape, stride, padding, dilation, groups):
+def _(g, input, grad_output, input_shape, stride, padding, dilation, groups):
     return conv_input(input_shape, g, conj(grad_output), stride, padding, dilation, groups)
 
 
 @conv_weight.vjp("grad_output")
-def _(g, input, grad_output_shape, stride, padding, dilation, groups):
+def _(g, input, grad_output, grad_output_shape, stride, padding, dilation, groups):
     return _convolved(conj(input), g, stride, padding, dilation, groups, grad_output_shape)

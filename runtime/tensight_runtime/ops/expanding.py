@@ -247,14 +247,15 @@ def _(g, input_shape, repeats, dim):
 @op(
     "torch.repeat_interleave", "Tensor.repeat_interleave",
     name="repeat_interleave", overload="tensor", dtype=promote.same(), shape=interleaved, syncs=True,
-    grad_name="IndexSelectBackward0",
+    grad_name="IndexSelectBackward0", extras=("places",),
     accepts=["repeat_interleave(f32[2, 3], i64[2]{1..3}, 0)", "repeat_interleave(f32[4], i64[4]{0..2})",
              "repeat_interleave(f32[2, 3], i64[1]{2..2}, dim=1)"],
     rejects={"repeat_interleave(f32[3, 5], i64[2]{1..3}, 0)": "repeats must have the same size as input along dim,"},
 )  # fmt: skip
 def repeat_interleave(xp, input: Tensor, repeats: Tensor, dim: OptInt = None, *, output_size: OptInt = None):
     """Element i (of dim `dim`, or of the flattened tensor) `repeats[i]` times; the size depends on the values."""
-    return xp.take(input, _copies(xp, input.shape, repeats, dim), axis=None if dim is None else int(dim))
+    places = _copies(xp, input.shape, repeats, dim)
+    return xp.take(input, places, axis=None if dim is None else int(dim)), places
 
 
 def _copies(xp, shape, repeats, dim):
@@ -269,28 +270,11 @@ def _copies(xp, shape, repeats, dim):
 
 
 @repeat_interleave.vjp("input")
-def _(g, input_shape, repeats, dim):
-    size = input_shape[dim] if dim is not None else g.new_zeros(input_shape).numel()
-    positions = arange_like(repeats, size).repeat_interleave(repeats)
+def _(g, input_shape, places, dim):
     zeros = g.new_zeros(input_shape)
     return (
-        zeros.reshape(-1).index_add(0, positions, g).reshape(input_shape)
+        zeros.reshape(-1).index_add(0, places, g).reshape(input_shape)
         if dim is None
-        else zeros.index_add(dim, positions, g)
+        else zeros.index_add(dim, places, g)
     )
 
-
-def arange_like(index, size):
-    """0, 1, ..., size - 1 on the device of an integer tensor."""
-    return index.new_ones(size).cumsum(0) - 1
-
-
-@op(
-    "torch.repeat_interleave",
-    name="repeat_interleave", overload="counts", dtype=int64, syncs=True,
-    shape=lambda repeats, output_size: (UNKNOWN if output_size is None else integer(output_size),),
-    accepts=["repeat_interleave(i64[3]{0..3})"],
-)  # fmt: skip
-def repeat_interleave_counts(xp, repeats: Tensor, *, output_size: OptInt = None):
-    """The index i repeated `repeats[i]` times."""
-    return xp.repeat(xp.arange(repeats.shape[0]), repeats)

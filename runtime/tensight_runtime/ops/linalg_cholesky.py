@@ -124,7 +124,7 @@ def _(g, input, out, input2, upper):
 
 
 @cholesky_solve.vjp("input2")
-def _(g, input2, out, upper):
+def _(g, input, input2, out, upper):
     common = cholesky_solve(g, input2, upper) @ adjoint(out)
     common = common + adjoint(common)
     return -(input2 @ common) if upper else -(common @ input2)

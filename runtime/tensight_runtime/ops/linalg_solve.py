@@ -258,7 +258,7 @@ def _(g, A, B_shape, out, left):
 
 
 @linalg_solve.vjp("B")
-def _(g, A, left):
+def _(g, out, A, left):
     return linalg_solve(adjoint(A), g, left=left)
 
 

@@ -274,7 +274,7 @@ def _(g, other):
 
 
 @div_mode.vjp("other")
-def _(g):
+def _(g, input, other):
     return g.new_zeros(g.shape)
 
 

@@ -13,7 +13,16 @@ import numpy as np
 from tensight_analyzer.interp import values as kinds
 from tensight_analyzer.interp.abstract import AbstractDomain, NamedResult
 from tensight_analyzer.interp.signals import Raised
-from tensight_analyzer.interp.values import MISSING, Fields, Instance, ListValue, Names, OpFunction, TensorValue, Unknown
+from tensight_analyzer.interp.values import (
+    MISSING,
+    Fields,
+    Instance,
+    ListValue,
+    Names,
+    OpFunction,
+    TensorValue,
+    Unknown,
+)
 from tensight_runtime.engine import Buffer, Parameter, Tensor
 from tensight_runtime.engine import apply as engine
 from tensight_runtime.engine.arguments import PARTS, PARTS_FLOATS_ALIKE, call_key
@@ -149,7 +158,9 @@ class ConcreteDomain(AbstractDomain):
             if value.payload is not None:
                 return self.lower(value.payload)
         if isinstance(value, (kinds.Function, kinds.Bound, kinds.Native, OpFunction)):
-            return lambda *args: self.lower(m.call(value, tuple(map(self.lift, args)), {}, (None, m.project.entry_frame)))
+            return lambda *args: self.lower(
+                m.call(value, tuple(map(self.lift, args)), {}, (None, m.project.entry_frame))
+            )
         if isinstance(value, (Unknown, Expr, Cond, kinds.OneOf)):
             raise Unavailable(m.depends(value))
         raise Unavailable(f"what follows depends on {m.type_name(value)} given to an operator")
@@ -160,8 +171,12 @@ class ConcreteDomain(AbstractDomain):
         name = function.name.rpartition(".")[2]
         method = function.name.startswith("Tensor.")
         own = method and (name in Tensor.own_names or name in Described.__dict__)
-        writes = name.endswith("_") and not name.endswith("__") or name.startswith("__i") or "out" in kwargs or any(
-            isinstance(op, InPlace) or op.mutates for op in function.ops
+        writes = (
+            name.endswith("_")
+            and not name.endswith("__")
+            or name.startswith("__i")
+            or "out" in kwargs
+            or any(isinstance(op, InPlace) or op.mutates for op in function.ops)
         )
         if own:
             return self.run(lambda *a, **k: getattr(Tensor, name)(*a, **k), args, kwargs, writes)

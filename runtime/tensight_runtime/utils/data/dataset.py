@@ -130,7 +130,8 @@ class Subset(Dataset):
 
 def random_split(dataset, lengths, generator=None):
     """Subsets without common samples; `lengths` are numbers of samples or fractions that sum to 1."""
-    if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
+    fractions = any(isinstance(length, float) for length in lengths)
+    if fractions and math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         lengths = _split_by_fraction(len(dataset), lengths)
     if sum(lengths) != len(dataset):
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
