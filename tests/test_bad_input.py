@@ -23,7 +23,8 @@ def syntax(line: int) -> list:
     return [*FOUND, ("syntax", line)]
 
 
-# a text after MISTAKE -> its findings (category, line), and what standard error says (None: that a limit was reached, or nothing)
+# a text after MISTAKE -> its findings (category, line), and what standard error says (None: that a limit was reached,
+or nothing)
 TEXTS = {
     "nothing more": ("", FOUND, ""),
     "a syntax error": ("def f(:\n    pass\n", syntax(3), ""),

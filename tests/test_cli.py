@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tensight_analyzer.check import Report
 from tensight_analyzer.cli import main
 from tensight_analyzer.config import ConfigError, Settings, load, read
@@ -43,8 +42,11 @@ def test_exit_status(folder, capsys):
 
 def test_full(folder, capsys):
     _, out, _ = run(capsys, "check", ".")
-    assert out == """\
-error[shape-mismatch] mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5): `x` is f32[2, 3], `torch.zeros(4, 5)` is f32[4, 5]
+    assert (
+        out
+        == """\
+error[shape-mismatch] mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5): `x` is f32[2, 3], `torch.zeros(4, 5)`
+is f32[4, 5]
   --> ./bad.py:3:5
     3 | y = x @ torch.zeros(4, 5)
       |     ^^^^^^^^^^^^^^^^^^^^^
@@ -52,6 +54,7 @@ error[shape-mismatch] mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5): `
 
 1 error in 2 files
 """
+    )
 
 
 def test_concise(folder, capsys):
@@ -74,7 +77,9 @@ def test_json(folder, capsys):
 
 def test_github(folder, capsys):
     _, out, _ = run(capsys, "check", "bad.py", "--format", "github")
-    assert out.startswith("::error file=bad.py,line=3,endLine=3,col=5,endColumn=26,title=shape-mismatch (TS101)::mat1 and mat2")
+    assert out.startswith(
+        "::error file=bad.py,line=3,endLine=3,col=5,endColumn=26,title=shape-mismatch (TS101)::mat1 and mat2"
+    )
 
 
 def test_sarif(folder, capsys):
@@ -155,7 +160,10 @@ def test_a_wrong_setting_is_named(table, message):
     "text, message",
     [
         ("[tool.tensight\n", "pyproject.toml: cannot be read"),
-        ('[tool.tensight]\nselect = ["no-such-rule"]\n', "select: there is no rule 'no-such-rule'; `tensight rules` lists them"),
+        (
+            '[tool.tensight]\nselect = ["no-such-rule"]\n',
+            "select: there is no rule 'no-such-rule'; `tensight rules` lists them",
+        ),
     ],
 )
 def test_wrong_settings_end_with_status_2(folder, capsys, text, message):
@@ -216,7 +224,9 @@ def test_a_command_of_a_package_that_is_not_there(monkeypatch, capsys):
 
 def test_what_a_check_imports(folder):
     """No NumPy, no editor packages, and no rich unless there is progress to show."""
-    script = "import sys; from tensight_analyzer.cli import main; main(['check', 'bad.py']); print(*sys.modules, sep='\\n')"
+    script = (
+        "import sys; from tensight_analyzer.cli import main; main(['check', 'bad.py']); print(*sys.modules, sep='\\n')"
+    )
     path = [str(ROOT / name) for name in ("runtime", "analyzer", "server")]
     done = subprocess.run([sys.executable, "-c", f"import sys; sys.path[:0] = {path!r}; {script}"], cwd=folder,
                           capture_output=True, text=True, timeout=120)  # fmt: skip

@@ -4,7 +4,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
 from support import judges, mdtest
 
 PAGES = sorted((Path(__file__).parent / "mdtest").glob("*.md"))
@@ -18,7 +17,9 @@ def test_block(block, tmp_path):
     mdtest.seen["analyzer"] += 1
     for name, module in EXECUTED.items():
         if find_spec(module) is None:
-            mdtest.left_out[f"{name}, which is not installed"] = mdtest.left_out.get(f"{name}, which is not installed", 0) + 1
+            mdtest.left_out[f"{name}, which is not installed"] = (
+                mdtest.left_out.get(f"{name}, which is not installed", 0) + 1
+            )
             continue
         mdtest.seen[name] += 1
         wrong += [f"{name}: {text}" for text in judges.judge(block, module)]
@@ -56,7 +57,9 @@ def test_the_judges_disagree(code, complaint, tmp_path):
 
 def test_blocks_of_a_heading_are_one_file(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("# P\n\n## A\n\n```python\nx = 1\n```\n\n```python\ny = x + 1  # => 2\n```\n\n## B\n\n```python\nz = 1\n```\n")
+    page.write_text(
+        "# P\n\n## A\n\n```python\nx = 1\n```\n\n```python\ny = x + 1  # => 2\n```\n\n## B\n\n```python\nz = 1\n```\n"
+    )
     blocks = mdtest.read_page(page)
     assert [block.title for block in blocks] == ["A", "A (2)", "B"]
     assert blocks[1].program.endswith("x = 1\ny = x + 1  # => 2\n") and "x" not in blocks[2].program.split("F\n")[1]

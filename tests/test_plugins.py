@@ -9,7 +9,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
 from tensight_analyzer.builtin import plugin as builtin
 from tensight_analyzer.plugin import GROUP, Plugin, PluginError, Registry, installed
 from tensight_analyzer.rule import Rule, examples

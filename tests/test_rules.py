@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 from support.analyzer import findings_in
 from tensight_analyzer.builtin import RULES
 from tensight_analyzer.facts.finding import CATEGORIES, SEVERITIES
@@ -119,6 +118,29 @@ def test_equal_symbols_raise_no_alarm(tmp_path):
 def test_two_uses_that_contradict_each_other(tmp_path):
     code = 'import torch\nx = given("f32[B, C]")\na = x @ torch.zeros(3, 4)\nb = x @ torch.zeros(5, 4)\n'
     assert [f.where.line for f in findings_in(code, tmp_path)] == [4]
+
+
+def test_what_a_replay_does_not_meet_is_no_finding(tmp_path):
+    from tensight_analyzer.facts.witness import Claim, confirmed
+    from tensight_runtime.spec.cond import ge
+    from tensight_runtime.spec.knowledge import Knowledge
+    from tensight_runtime.spec.size import symbol, symbols
+
+    (finding,) = findings_in("import torch\na = torch.zeros(2, 3) @ torch.zeros(4)\n", tmp_path)
+    size = symbol("B", ("here", 1), 0)
+    known = Knowledge.EMPTY.assume(ge(size, 6))
+    asked = []
+
+    def replay(meets):
+        return lambda numbers: asked.append(numbers) or ({finding.place} if meets else set())
+
+    claim = Claim(finding, known, symbols(size))
+    assert confirmed([claim], replay(True)) == [finding]
+    assert asked[0][("here", 1)] >= 6
+    assert confirmed([claim], replay(False)) == []
+    assert confirmed([Claim(finding, Knowledge.EMPTY, frozenset())], replay(False)) == [
+        finding
+    ]  # concrete: nothing to try
 
 
 # -- choosing ----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from tensight_analyzer.interp.abstract import AbstractDomain
 from tensight_analyzer.interp.frame import Frame, Place
 from tensight_analyzer.interp.machine import Budget, Machine
 from tensight_analyzer.interp.project import Project, Source
+from tensight_analyzer.interp.roots import run_roots
 from tensight_analyzer.interp.signals import OverBudget
 from tensight_analyzer.interp.values import ModuleValue
 from tensight_runtime.ops import Table, table
@@ -67,6 +68,8 @@ def analyse(
     machine.modules["__main__"] = module
     try:
         machine.run_units(source.places, frame)
+        own_modules = [m for m in machine.modules.values() if isinstance(m, ModuleValue) and m.path and project.is_own(m.path)]
+        run_roots(machine, own_modules, frame)
     except OverBudget as over:
         machine.note(f"{path}: {over}")
     result.places = [p for s in project.by_path.values() if project.is_own(s.path) for p in s.places]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tensight_runtime.ops import table
+
 from tensight_analyzer.plugin import Plugin
 from tensight_analyzer.rules.backward_in_no_grad import BackwardInNoGrad
 from tensight_analyzer.rules.backward_through_detached import BackwardThroughDetached
@@ -15,7 +17,6 @@ from tensight_analyzer.rules.non_scalar_backward import NonScalarBackward
 from tensight_analyzer.rules.numpy_on_requires_grad import NumpyOnRequiresGrad
 from tensight_analyzer.rules.shape_mismatch import ShapeMismatch
 from tensight_analyzer.rules.softmax_before_cross_entropy import SoftmaxBeforeCrossEntropy
-from tensight_runtime.ops import table
 
 RULES = (
     ShapeMismatch,

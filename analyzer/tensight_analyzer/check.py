@@ -3,8 +3,8 @@
     paths ─► files ─► program ─► interpretation ─► events ─► rules ─► claims ─► witnesses ─► findings
                          └► complaints of the front end ─► syntax findings
 
-Each file is a root of its own: its module body runs as if it were the program.  What is found in a file it imports belongs
-to that file; a mistake met in several contexts is one finding.
+Each file is a root of its own: its module body runs as if it were the program.  What is found in a file it imports
+belongs to that file; a mistake met in several contexts is one finding.
 """
 
 from __future__ import annotations

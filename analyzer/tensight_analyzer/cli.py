@@ -1,4 +1,5 @@
-"""The command line: `tensight check`, `infer`, `explain`, `rules`, `ir`, and what other packages run: `run`, `hover`, `server`.
+"""The command line: `tensight check`, `infer`, `explain`, `rules`, `ir`, and what other packages run: `run`, `hover`,
+`server`.
 
 Exit status: 0 all is well, 1 there are findings, 2 it could not run.
 """

@@ -21,7 +21,9 @@ class Settings:
 
     select: tuple[str, ...] = ()  # names or codes of the only rules to apply; none: all
     ignore: tuple[str, ...] = ()  # names or codes of rules not to apply
-    exclude: tuple[str, ...] = ()  # names of folders and files that are not looked into, besides hidden ones and SKIPPED
+    exclude: tuple[
+        str, ...
+    ] = ()  # names of folders and files that are not looked into, besides hidden ones and SKIPPED
     seconds: float = 30.0  # for one file
     megabytes: float = 2000.0  # growth of the process while one file is analysed
     steps: int = 3_000_000  # evaluated expressions of one file

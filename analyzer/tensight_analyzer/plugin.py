@@ -14,9 +14,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from tensight_analyzer.rule import Rule
 from tensight_runtime.ops import Table, table
 from tensight_runtime.spec.op import Op
+
+from tensight_analyzer.rule import Rule
 
 GROUP = "tensight.plugins"
 

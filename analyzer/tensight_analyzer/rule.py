@@ -51,7 +51,9 @@ class Rule:
             return None
         if spot.inside:
             message = f"{message} (in {spot.inside[-1]})"
-        return Finding(spot.where, self.code, self.name, self.category, self.severity, message, notes + scene.calls(spot), fix)
+        return Finding(
+            spot.where, self.code, self.name, self.category, self.severity, message, notes + scene.calls(spot), fix
+        )
 
 
 class Example(NamedTuple):

@@ -1,8 +1,8 @@
 """The second and third judge of Markdown tests: the same lines are executed, by our runtime and by torch.
 
-Each named size is made 1, 2 and 5, and all different.  What is noted as known must describe what comes out, and a line that
-is noted as an error must raise.  Sizes that the program itself does not allow (it raises where nothing is noted) are left
-out, as long as some are allowed; a line `# sizes: C=784` gives those that the program forces.
+Each named size is made 1, 2 and 5, and all different.  What is noted as known must describe what comes out, and a
+line that is noted as an error must raise.  Sizes that the program itself does not allow (it raises where nothing is
+noted) are left out, as long as some are allowed; a line `# sizes: C=784` gives those that the program forces.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import importlib
 import re
 import traceback
 
-from support.mdtest import Block, Note
 from tensight_runtime.spec.fact import Fact, parse_fact
 from tensight_runtime.spec.size import Expr, Symbol, evaluate, parse_size, symbols
+
+from support.mdtest import Block, Note
 
 FILE = "<block>"
 _FIXED = re.compile(r"(\w+)=(\d+)")
@@ -30,7 +31,9 @@ def judge(block: Block, module: str) -> list[str] | None:
     """The disagreements with `module` ("torch" or "tensight_runtime"); None if it cannot run the block."""
     names = sorted({s.name for text in given_facts(block.program) for s in fact_symbols(parse_fact(text))})
     fixed = {name: int(n) for name, n in _FIXED.findall(block.program.partition("# sizes:")[2].partition("\n")[0])}
-    sizes = [dict.fromkeys(names, n) for n in (1, 2, 5)] + [dict(zip(names, DIFFERENT, strict=False))] if names else [{}]
+    sizes = (
+        [dict.fromkeys(names, n) for n in (1, 2, 5)] + [dict(zip(names, DIFFERENT, strict=False))] if names else [{}]
+    )
     sizes = [env | fixed for env in sizes]
     wrong: list[str] = []
     refused = []
@@ -111,7 +114,8 @@ class Run:
             return size
         return evaluate(size, {s: self.env[s.name] for s in symbols(size)})
 
-    # -- facts ----------------------------------------------------------------------------------------------------------
+    # -- facts
+    ----------------------------------------------------------------------------------------------------------
 
     def watch(self, line: int, *values: object) -> object:
         """A value a noted line has made."""

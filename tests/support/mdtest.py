@@ -9,8 +9,9 @@
 
     # sizes: C=784                  numbers for the judges that run the block, where the program forces them
 
-A line without a note gets no finding.  `given("f32[B, 784]")` is an argument of which only the fact is known.  The blocks
-under one heading are one file; each is an item of its own.  `import torch`, `nn` and `F` are there from the start.
+A line without a note gets no finding.  `given("f32[B, 784]")` is an argument of which only the fact is known.  The
+blocks under one heading are one file; each is an item of its own.  `import torch`, `nn` and `F` are there from the
+start.
 """
 
 from __future__ import annotations

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from tensight_runtime.spec.fact import Fact, show_fact
+from tensight_runtime.spec.knowledge import Knowledge
+from tensight_runtime.spec.size import Expr
+
 from tensight_analyzer.facts.finding import Note, Where
 from tensight_analyzer.interp.frame import Frame
 from tensight_analyzer.interp.values import DictValue, Instance, ListValue, ModuleValue, TensorValue
 from tensight_analyzer.ir import nodes as ir
-from tensight_runtime.spec.fact import Fact, show_fact
-from tensight_runtime.spec.knowledge import Knowledge
-from tensight_runtime.spec.size import Expr
 
 LONGEST = 48  # characters of the user's source in a message
 # attributes in which modules keep their parts, which nobody writes: `fc._parameters["weight"]` is `fc.weight`
@@ -37,7 +38,8 @@ class Scene:
     def __init__(self, lines: Callable[[str], list[str]]):
         self.lines = lines
 
-    # -- places -----------------------------------------------------------------------------------------------------------
+    # -- places
+    -----------------------------------------------------------------------------------------------------------
 
     def spot(self, at: tuple | None) -> Spot | None:
         """The innermost place of the user's own code that leads to `at`, None if there is none."""
@@ -81,7 +83,8 @@ class Scene:
             frame = frame.caller
         return tuple(notes)
 
-    # -- names ------------------------------------------------------------------------------------------------------------
+    # -- names
+    ------------------------------------------------------------------------------------------------------------
 
     def operands(self, spot: Spot, event) -> list[tuple[str, TensorValue]]:
         """The tensors an operator was applied to, each with the user's name for it ("" if it has none)."""
@@ -111,15 +114,16 @@ class Scene:
         return ""
 
     def about(self, name: str, tensor: TensorValue, known: Knowledge) -> tuple[str, tuple[Note, ...]]:
-        """"`w` is f32[10, 784]", and a note where it was made."""
+        """ "`w` is f32[10, 784]", and a note where it was made."""
         shown = show_fact(readable(tensor.fact, known))
-        called = f"`{name}`" if name else f"the result of {tensor.fields['origin'][0].name}" if tensor.fields.get("origin") else (
-            "an operand"
-        )
         made = self.spot(self.made_at(tensor))
-        if made is None or self.text(made) == name:
+        text = self.text(made) if made is not None else ""
+        called = f"`{name or text}`" if name or text else "an operand"
+        if made is None or text == name:
             return f"{called} is {shown}", ()
-        return f"{called} is {shown}", (Note(made.where, f"{called} is {shown}, made here: `{self.text(made)}`"),)
+        if not name:
+            return f"{called} is {shown}", (Note(made.where, f"{called} is {shown}"),)
+        return f"{called} is {shown}", (Note(made.where, f"{called} is {shown}, made here: `{text}`"),)
 
     def refused(self, event) -> tuple[str, tuple[Note, ...]]:
         """A refusal in torch's words and the user's names: "mat1 and mat2 shapes …: `x` is f32[2, 3], `w` is f32[4, 5]"."""
@@ -130,7 +134,9 @@ class Scene:
         notes: dict[Where, Note] = {}
         for name, tensor in self.operands(spot, event):
             text, made = self.about(name, tensor, event.path)
-            if len(shown) == 4 or text in shown or (made and made[0].where in notes):  # a bias beside its weight says nothing new
+            if (
+                len(shown) == 4 or text in shown or (made and made[0].where in notes)
+            ):  # a bias beside its weight says nothing new
                 continue
             shown.append(text)
             notes.update((note.where, note) for note in made)
@@ -142,10 +148,11 @@ class Scene:
         """A complaint of autograd in torch's words, with the user's name for the tensor."""
         spot = self.spot(event.at)
         name = self.holder(event)
+        first = event.message.partition(". ")[0].rstrip(".")
         if spot is None or event.tensor is None:
-            return event.message, ()
+            return first, ()
         text, notes = self.about(name, event.tensor, Knowledge.EMPTY)
-        return f"{event.message.rstrip('.')}: {text}", tuple(n for n in notes if n.where != spot.where)
+        return f"{first}: {text}", tuple(n for n in notes if n.where != spot.where)
 
     def holder(self, event) -> str:
         """The user's name for the tensor an event is about: the variable that holds it, or the expression at hand."""

@@ -1,19 +1,20 @@
 """Witnesses: an error about symbolic sizes is shown by numbers that meet it.
 
-Numbers for the symbols of the path are put in their place and the same root is interpreted again; only if it refuses the
-same thing at the same place is the finding an error.  So symbols that are secretly equal, and paths that cannot be taken,
-raise no false alarm.
+Numbers for the symbols of the path are put in their place and the same root is interpreted again; only if it refuses
+the same thing at the same place is the finding an error.  So symbols that are secretly equal, and paths that cannot
+be taken, raise no false alarm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from tensight_runtime.spec.knowledge import Knowledge
+from tensight_runtime.spec.size import Expr, Symbol, symbols
+
 from tensight_analyzer.facts.finding import Finding
 from tensight_analyzer.interp.events import Refusal
 from tensight_analyzer.interp.values import TensorValue
-from tensight_runtime.spec.knowledge import Knowledge
-from tensight_runtime.spec.size import Expr, Symbol, symbols
 
 MOST = 8  # replays of one program
 

@@ -222,6 +222,9 @@ class AbstractDomain(Tensors, Autograd):
         m = self.machine
         if m.tries:
             raise Raised(m.new_exception(refused.error.__name__, str(refused)))
+        if m.root and m.state.get("convention"):
+            m.note("a refusal that rests on a convention is not reported")
+            return Unknown(f"after an error: {refused}")
         m.tell(Refusal(op, bound, str(refused), refused.error, at, self.facet(op, bound, refused), m.path, m.supposing > 0))
         return Unknown(f"after an error: {refused}")
 
@@ -284,6 +287,12 @@ class AbstractDomain(Tensors, Autograd):
             target = bound[base.index[alias[5:]]]
             if isinstance(target, TensorValue):
                 return target
+        if self.machine.state["grad"] is False and alias != "new" and base.vjps and tensors:
+            # a view made under no_grad requires grad where its base does, as a leaf without history
+            viewed = tensors[0].fact.requires_grad
+            if viewed is not False:
+                return self.views_without_history(base, bound, result, tensors[0], alias, at,
+                                                  viewed if alias != "maybe" else None)  # fmt: skip
         view_of = tensors[0] if alias in ("view", "multi_view", "maybe") and tensors else None
         asked = bound[base.index["requires_grad"]] if "requires_grad" in base.index else False
         if isinstance(result, Fact):
@@ -299,6 +308,21 @@ class AbstractDomain(Tensors, Autograd):
                           for r in result)  # fmt: skip
             if base.outs:
                 return NamedResult.make(items, base.outs)
+            return self.machine.new_list(items) if base.returns == "list" else items
+        return result
+
+    def views_without_history(self, base: Op, bound: list, result: object, owner: TensorValue, alias: str, at,
+                              grad: bool | None) -> object:  # fmt: skip
+        def view(fact: Fact) -> TensorValue:
+            made = self.wrap(base, bound, fact, False, False, owner, alias, at)
+            if fact.dtype is None or fact.dtype.category >= 2:
+                made.fields["fact"] = made.fact.with_grad(grad, True)
+            return made
+
+        if isinstance(result, Fact):
+            return view(result)
+        if isinstance(result, (tuple, list)):
+            items = tuple(view(r) if isinstance(r, Fact) else r for r in result)
             return self.machine.new_list(items) if base.returns == "list" else items
         return result
 

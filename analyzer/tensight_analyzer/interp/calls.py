@@ -150,6 +150,7 @@ class Calls:
         module, place = fn.unit
         frame = Frame(self.trail.names(), fn.frame, module, place, code, caller, node)
         frame.function = fn
+        self.called.add(code)
         frame.depth = depth
         frame.forking = self.forking
         complaint = self.bind_arguments(fn, args, kwargs, frame)

@@ -196,8 +196,12 @@ class Containers:
             if value.payload is not None:
                 if isinstance(value.payload, DictValue):
                     missing = value.cls.lookup("__missing__")
-                    if missing is not MISSING and self.contains(value.payload, index, at) is not True:
-                        return self.call(missing, (value, index), {}, at)
+                    there = self.truth(self.contains(value.payload, index, at)) if missing is not MISSING else True
+                    if there is not True:
+                        absent = lambda: self.call(missing, (value, index), {}, at)  # noqa: E731
+                        if there is False:
+                            return absent()
+                        return self.fork_values([absent, lambda: self.getitem(value.payload, index, at)])
                 return self.getitem(value.payload, index, at)
             return Unknown("an item of an object", None)
         if isinstance(value, ClassValue):

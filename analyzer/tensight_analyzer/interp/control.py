@@ -163,7 +163,7 @@ class Control:
         signal, done = None, 0
         if items is not None:
             for done, item in enumerate(items, 1):
-                if done > 2 and (done > self.budget.rounds or self.steps - start > self.budget.loop_steps):
+                if done > 2 and self.too_many(done, self.steps - start):
                     rest = self.join_values([self.generic(i) for i in items[done - 1 :]])
                     signal = self.widen_loop(bind(rest), n, frame, at_least_once=True)
                     break
@@ -173,6 +173,11 @@ class Control:
         else:
             signal = self.open_loop(bind(plan.element), n, frame, plan.length)
         return self.end_loop(loop, signal, n.orelse, frame)
+
+    def too_many(self, rounds: int, steps: int) -> bool:
+        """Is a loop to be widened?  Many rounds are followed one by one only where each of them is cheap."""
+        budget = self.budget
+        return steps > budget.loop_steps or (rounds > budget.rounds and (steps > 40 * rounds or rounds > 32 * budget.rounds))
 
     def generic(self, item: object) -> object:
         """An item that stands for many: its ints are no longer known one by one."""

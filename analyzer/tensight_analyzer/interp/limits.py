@@ -32,7 +32,10 @@ def long_template(template: str, values: object = ()) -> bool:
 def long_text(method: str, text: str | bytes, args: tuple) -> bool:
     """Would a method of a text give one that is too long?"""
     if method in ("ljust", "rjust", "center", "zfill", "expandtabs"):
-        return any(isinstance(a, int) and abs(a) * (text.count("\t") + 1 if method == "expandtabs" else 1) > LARGEST for a in args)
+        return any(
+            isinstance(a, int) and abs(a) * (text.count("\t") + 1 if method == "expandtabs" else 1) > LARGEST
+            for a in args
+        )
     if method in ("replace", "translate"):
         return len(text) * max((len(a) for a in args if isinstance(a, (str, bytes))), default=1) > LARGEST
     if method in ("format", "format_map"):

@@ -102,6 +102,9 @@ class Machine(
         self.tries: list[Target] = []
         self.notes: dict[str, int] = {}
         self.uncertain = 0
+        self.called: set = set()  # the code of the user's functions that have been called
+        self.silent = 0  # a pass that only looks for a contract: nothing is remembered or told
+        self.root = 0  # inside a function nobody calls
         self.forking = 0  # undecided branches that are being followed
         self.here: Node = NOWHERE  # the call being evaluated: where new symbols come from
         self.made: dict[tuple, int] = {}  # how many symbols each place has made
@@ -236,7 +239,7 @@ class Machine(
     def see(self, node: Node, value: object, frame: Frame) -> None:
         """Remember the fact of a place."""
         place = frame.place
-        if place is None or place.facts is None:
+        if place is None or place.facts is None or self.silent:
             return
         seen = self.domain.snapshot(value)
         have = place.facts.get(node)
@@ -261,6 +264,8 @@ class Machine(
 
     def tell(self, event: object) -> None:
         """Hand an event (a step, a refusal, a backward) to the rules."""
+        if self.silent:
+            return
         for listener in self.listeners:
             listener(event)
 

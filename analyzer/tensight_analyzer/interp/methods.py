@@ -58,11 +58,16 @@ def list_pop(m, self, args, kwargs, at):
 def list_remove(m, self, args, kwargs, at):
     items = self.fields["items"]
     if isinstance(items, tuple):
+        unsure = False
         for i, item in enumerate(items):
-            if m.truth(m.compare("==", item, args[0], at)) is True:
+            truth = m.truth(m.compare("==", item, args[0], at))
+            if truth is True:
                 m.trail.set(self.fields, "items", items[:i] + items[i + 1 :])
                 return
-        m.trail.set(self.fields, "items", Seq(m.join_values(list(items) or [None]), max(len(items) - 1, 0)))
+            unsure = unsure or truth is None
+        if not unsure:  # it is not there
+            return m.fail("ValueError", "list.remove(x): x not in list") if isinstance(self, ListValue) else None
+        m.trail.set(self.fields, "items", Seq(m.join_values(list(items)), len(items) - 1))
 
 
 def list_clear(m, self, args, kwargs, at):
@@ -202,6 +207,15 @@ def set_update(m, self, args, kwargs, at):
             set_add(m, self, (item,), {}, at)
 
 
+def all_in(m, items, container, at, inside: bool = True):
+    """Are all of `items` in `container` (or, with `inside` False, none of them)?"""
+    plan = m.iterate(items)
+    if not isinstance(plan, tuple):
+        return Unknown("depends on the run", bool)
+    answers = [m.truth(m.contains(container, item, at)) for item in plan]
+    return False if (not inside) in answers else Unknown("depends on the run", bool) if None in answers else True
+
+
 def set_operation(op):
     def method(m, self, args, kwargs, at):
         other = args[0] if isinstance(args[0], SetValue) else m.new_set(_items(m, args[0]))
@@ -252,8 +266,9 @@ SET = {
     "add": set_add, "discard": set_discard, "remove": set_discard, "update": set_update, "copy": lambda m, s, a, k, at:
     m.new_set(s.fields["items"]), "union": set_operation("|"), "intersection": set_operation("&"),
     "difference": set_operation("-"), "clear": list_clear, "pop": list_pop, "__len__": LIST["__len__"],
-    "issubset": lambda m, s, a, k, at: Unknown("depends on the run", bool),
-    "issuperset": lambda m, s, a, k, at: Unknown("depends on the run", bool),
+    "issubset": lambda m, s, a, k, at: all_in(m, s, a[0], at), "issuperset": lambda m, s, a, k, at: all_in(m, a[0], s, at),
+    "isdisjoint": lambda m, s, a, k, at: all_in(m, a[0], s, at, False), "__contains__": LIST["__contains__"],
+    "__iter__": LIST["__iter__"],
 }  # fmt: skip
 TUPLE = {"index": list_index, "count": list_count, "__len__": LIST["__len__"], "__getitem__": LIST["__getitem__"],
          "__iter__": LIST["__iter__"], "__contains__": LIST["__contains__"],

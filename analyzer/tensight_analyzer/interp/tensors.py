@@ -260,9 +260,12 @@ class Tensors:
         if value.python_type is not None:
             return value
         dims = None
-        if patterns and "..." not in patterns[0] and len(patterns) == 1:
+        if patterns and "..." not in patterns[0] and (len(patterns) == 1 or m.root):
             dims = tuple(self.letter(word, value) for word in patterns[0])
         tensor = self.make(Fact(None, dims, None, None, None, None))
+        if len(patterns) > 1 and dims is not None:
+            tensor.fields["convention"] = True  # an operand without the batch dim would do as well
+            m.trail.set(m.state, "convention", True)
         tensor.fields["unknown"] = value
         m.trail.set(value.fields, "is", tensor)
         return tensor

@@ -299,8 +299,8 @@ def functional_jacobian(m, args, kwargs, at):
     function, inputs = args[0], m.resolve(args[1])
     if not isinstance(inputs, TensorValue):
         return Unknown("a jacobian of several inputs")
-    made = m.call(function, (inputs,), {}, at)
     x = m.domain.fact(inputs)
+    made = m.call(function, (m.domain.make(x.with_grad(True, False)),), {}, at)
     if isinstance(made, TensorValue) and made.fact.dims is not None and x.dims is not None:
         return m.domain.make(Fact(x.dtype, m.domain.fact(made).dims + x.dims, x.device))
     return Unknown("a jacobian")
@@ -310,8 +310,8 @@ def functional_hessian(m, args, kwargs, at):
     inputs = m.resolve(args[1])
     if not isinstance(inputs, TensorValue):
         return Unknown("a hessian of several inputs")
-    m.call(args[0], (inputs,), {}, at)
     x = m.domain.fact(inputs)
+    m.call(args[0], (m.domain.make(x.with_grad(True, False)),), {}, at)
     return m.domain.make(Fact(x.dtype, x.dims + x.dims if x.dims is not None else None, x.device))
 
 

@@ -42,7 +42,11 @@ def sarif(report: Report, registry: Registry, version: str) -> str:
         for rule in registry.rules.values()
     ]  # fmt: skip
     driver = {"name": "tensight", "version": version, "rules": rules}
-    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": [_result(f) for f in report.findings]}
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(f) for f in report.findings],
+    }
     log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=2, ensure_ascii=False)
 
@@ -59,7 +63,12 @@ def _result(finding: Finding) -> dict:
 
 
 def _location(where: Where) -> dict:
-    region = {"startLine": where.line, "startColumn": where.col + 1, "endLine": where.end_line, "endColumn": where.end_col + 1}
+    region = {
+        "startLine": where.line,
+        "startColumn": where.col + 1,
+        "endLine": where.end_line,
+        "endColumn": where.end_col + 1,
+    }
     return {"physicalLocation": {"artifactLocation": {"uri": _uri(where.file)}, "region": region}}
 
 

@@ -7,8 +7,8 @@ class BackwardInNoGrad(Rule):
 
     ## Why
 
-    Under `torch.no_grad()` and `torch.inference_mode()` no graph is recorded, so there is nothing to go back through and
-    PyTorch raises.
+    Under `torch.no_grad()` and `torch.inference_mode()` no graph is recorded, so there is nothing to go back through
+    and PyTorch raises.
 
     ## Bad
 

@@ -7,8 +7,8 @@ class BackwardThroughDetached(Rule):
 
     ## Why
 
-    `detach()`, `argmax`, integer results and a new tensor made of numbers end the graph.  PyTorch raises; making the loss
-    require grad silences it, but then nothing is learned.
+    `detach()`, `argmax`, integer results and a new tensor made of numbers end the graph.  PyTorch raises; making the
+    loss require grad silences it, but then nothing is learned.
 
     ## Bad
 

@@ -7,8 +7,8 @@ class InplaceOnLeaf(Rule):
 
     ## Why
 
-    The change would become part of the graph that leads to the leaf itself, so PyTorch raises.  An update of a parameter
-    by hand belongs into `torch.no_grad()`.
+    The change would become part of the graph that leads to the leaf itself, so PyTorch raises.  An update of a
+    parameter by hand belongs into `torch.no_grad()`.
 
     ## Bad
 

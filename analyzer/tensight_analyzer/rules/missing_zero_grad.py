@@ -7,9 +7,9 @@ class MissingZeroGrad(Rule):
 
     ## Why
 
-    `backward()` adds to `.grad`.  Unless the gradients are set to zero between two updates, each step follows the sum of
-    all gradients so far, and training goes wrong without any message.  Accumulating over several batches before one
-    update is fine and is not reported.
+    `backward()` adds to `.grad`.  Unless the gradients are set to zero between two updates, each step follows the sum
+    of all gradients so far, and training goes wrong without any message.  Accumulating over several batches before
+    one update is fine and is not reported.
 
     ## Bad
 
@@ -56,7 +56,8 @@ class MissingZeroGrad(Rule):
     def visit(self, event, scene):
         if event.kind != "accumulated":
             return
-        name = scene.holder(event)
+        parts = scene.holder(event).split(".")
+        name = ".".join(parts[:2] if parts[0] == "self" else parts[:1])  # the model rather than its parameter
         message = (
             f"backward() adds to gradients{f' of `{name}`' if name else ''} that an update has already used: "
             "call zero_grad() before it"

@@ -7,7 +7,8 @@ class NonScalarBackward(Rule):
 
     ## Why
 
-    Only a single number has a gradient without further information.  Reduce the loss, or pass the gradient of the result.
+    Only a single number has a gradient without further information.  Reduce the loss, or pass the gradient of the
+    result.
 
     ## Bad
 

@@ -8,8 +8,8 @@ class SoftmaxBeforeCrossEntropy(Rule):
 
     ## Why
 
-    Softmax twice is no error for PyTorch; the gradients become small and the model learns slowly or not at all.  Give it
-    the scores before softmax, or take the logarithm yourself and use `nll_loss`.
+    Softmax twice is no error for PyTorch; the gradients become small and the model learns slowly or not at all.  Give
+    it the scores before softmax, or take the logarithm yourself and use `nll_loss`.
 
     ## Bad
 

@@ -17,7 +17,8 @@ class Problem(NamedTuple):
 def collect(paths: Iterable[str], skipped: Iterable[str] = ()) -> tuple[list[str], list[Problem]]:
     """Files as the user would write them, in order, each once; a folder stands for the `.py` files below it.
 
-    Folders are entered once, so one that is linked into itself comes to an end; links to folders below are not followed.
+    Folders are entered once, so one that is linked into itself comes to an end; links to folders below are not
+    followed.
     """
     skip = set(skipped)
     files: dict[str, str] = {}
@@ -33,7 +34,11 @@ def collect(paths: Iterable[str], skipped: Iterable[str] = ()) -> tuple[list[str
         elif os.path.exists(path):
             found = [path]
         else:
-            what = "is a link to nothing: correct it, or leave it out" if os.path.islink(path) else "there is no such file or folder"
+            what = (
+                "is a link to nothing: correct it, or leave it out"
+                if os.path.islink(path)
+                else "there is no such file or folder"
+            )
             problems.append(Problem(path, what))
             continue
         for file in found:

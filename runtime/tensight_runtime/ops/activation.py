@@ -286,10 +286,12 @@ def _silu(xp, input: Tensor, inplace: Off = False):
 
 def _silu_grad(g, input):
     gate = input.sigmoid()
-    return g * (gate * (1 + input * (1 - gate)))
+    slope = gate * (1 + input * (1 - gate))
+    return g * (slope.conj() if slope.dtype.is_complex else slope)
 
 
-silu, silu_ = functional(_silu, _silu_grad, rejects={"silu(i64[2])": "\"silu_cpu\" not implemented for 'Long'"})
+silu, silu_ = functional(_silu, _silu_grad, dtype=floating_only("silu_cpu", complex=True),
+                         rejects={"silu(i64[2])": "\"silu_cpu\" not implemented for 'Long'"})  # fmt: skip
 
 
 def _softplus_of(xp, x):

@@ -7,6 +7,7 @@ stops, saying on what the rest depends; it never undoes anything, so tensors may
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cmp_to_key
 
 from tensight_analyzer.interp import values as kinds
 from tensight_analyzer.interp.expressions import Plan
@@ -19,6 +20,7 @@ from tensight_analyzer.ir import nodes as ir
 from tensight_server.evaluator.generators import Lazy
 
 DEEPEST = 250  # calls
+VAGUE = ("rotate",)  # methods whose model does not change anything
 LONGEST = 1_000_000  # items spelled out at once
 
 
@@ -51,6 +53,22 @@ class _Caught:
 
     def __init__(self):
         self.pending: list = []
+
+
+def _extreme(name: str, better: str) -> Callable:
+    def call(m, args, kwargs, at):
+        items = tuple(m.items(args[0])) if len(args) == 1 else args
+        if not items:
+            return kwargs["default"] if "default" in kwargs else m.fail("ValueError", f"{name}() iterable argument is empty")
+        key = kwargs.get("key")
+        keys = items if m.resolve(key) is None else tuple(m.call(key, (i,), {}, at) for i in items)
+        best = 0
+        for i in range(1, len(items)):
+            if m.decided(m.compare(better, keys[i], keys[best], at)):
+                best = i
+        return m.resolve(items[best])
+
+    return call
 
 
 class ConcreteMachine(Machine):
@@ -324,7 +342,7 @@ class ConcreteMachine(Machine):
         if isinstance(items, Lazy):
             return items.pull()
         position = value.fields["position"]
-        if not isinstance(items, tuple):
+        if not isinstance(items, (tuple, range)):
             raise Stopped(self.depends(items.element))
         if position == len(items):
             return MISSING
@@ -353,6 +371,16 @@ class ConcreteMachine(Machine):
             return self.fail("StopIteration", "") if default is MISSING else default
         return super().next_of(value, default, at)
 
+    def sorted_items(self, items: object, kwargs: dict, at) -> object:
+        if not isinstance(items, tuple):
+            raise Stopped("what follows depends on the order of unknown items")
+        key = kwargs.get("key")
+        keys = items if key is None else tuple(self.call(key, (i,), {}, at) for i in items)
+        less = lambda i, j: self.decided(self.compare("<", keys[i], keys[j], at))
+        order = sorted(range(len(items)), key=cmp_to_key(lambda i, j: -1 if less(i, j) else int(less(j, i))),
+                       reverse=self.decided(kwargs.get("reverse", False)))  # fmt: skip
+        return tuple(items[i] for i in order)
+
     def repeated(self, sequence: object, times: object) -> object:
         items = sequence if isinstance(sequence, tuple) else sequence.fields["items"]
         if isinstance(items, tuple) and isinstance(times, int):
@@ -367,6 +395,14 @@ class ConcreteMachine(Machine):
     def eval_yieldfrom(self, n: ir.YieldFrom, frame: Frame) -> object:
         for item in self.items(self.eval(n.value, frame)):
             self.emit_yield(item, frame)
+
+    def start_types(self) -> None:
+        """Where the models of the builtins are vague about objects they cannot look into, these are not."""
+        super().start_types()
+        for name in ("set", "frozenset"):
+            self.types[name].new = lambda m, args, kwargs, at: m.new_set(tuple(m.items(args[0])) if args else ())
+        for name, first in (("min", "<"), ("max", ">")):
+            self.builtins[name] = kinds.Native(name, _extreme(name, first))
 
     # -- calls ----------------------------------------------------------------------------------------------------------
 
@@ -394,7 +430,23 @@ class ConcreteMachine(Machine):
     def call_open(self, func: object, args: tuple, kwargs: dict, at) -> object:
         raise Stopped("a call with arguments nobody knows")
 
+    def _absent(self, value: object, name: str, default: object) -> object:
+        kind = self.python_type(value)
+        if default is MISSING and kind is not None and hasattr(kind, name):
+            raise Stopped(f"not implemented: {kind.__name__}.{name}")
+        return super()._absent(value, name, default)
+
+    def builtin_attribute(self, value: object, name: str) -> object:
+        if name == "__index__" and isinstance(value, int):
+            return kinds.Native(name, lambda m, args, kwargs, at: int(value))
+        if isinstance(value, (kinds.ListValue, kinds.SetValue)) and name in VAGUE:
+            raise Stopped(f"not implemented: {name}")
+        return super().builtin_attribute(value, name)
+
     def call_unknown(self, func: object, args: tuple, kwargs: dict) -> Unknown:
+        plain = all(map(self.constant_deep, (*args, *kwargs.values())))
+        if isinstance(func, Unknown) and func.why.endswith("is not in the runtime") and not plain:
+            raise Stopped(func.why)  # it may change what it is given
         for value in (*args, *kwargs.values()):
             self.domain.escaped(value, func)
         return super().call_unknown(func, (), {})

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import tensight_runtime
 from tensight_analyzer.interp.project import Project
+from tensight_analyzer.interp.signals import Raised
 from tensight_analyzer.interp.values import (
-    ClassMethod,
     ClassValue,
     Instance,
     ListValue,
@@ -21,12 +21,16 @@ from tensight_analyzer.interp.values import (
 )
 from tensight_analyzer.natives import engine as models
 from tensight_analyzer.natives.engine import copy_value
+import tensight_runtime.engine.hooks
 from tensight_runtime.engine import Buffer, Parameter, Tensor, tape
 from tensight_runtime.engine import random as generator
 from tensight_runtime.engine.state import modes, switches
 from tensight_runtime.spec.size import Expr
 from tensight_server.evaluator.generators import Lazy
 from tensight_server.evaluator.machine import Stopped
+
+
+HOOKS = "tensight_runtime.engine.hooks"  # plain Python in the engine: interpreted
 
 
 class ConcreteProject(Project):
@@ -53,12 +57,25 @@ class ConcreteProject(Project):
         return super().engine_name(public, name, machine)
 
     def native_module(self, name: str, machine) -> dict | None:
+        if name == HOOKS:
+            return None
+        if name == "weakref":
+            return {"__name__": name, "ref": Native("weakref.ref", reference)}
         found = super().native_module(name, machine)
         if name in PYTHON and found is not None:
             found.update({key: Native(f"{name}.{key}", call) for key, call in PYTHON[name].items()})
         if name == "sys" and found is not None:
             found["argv"] = machine.new_list((self.own[0],))
         return found
+
+
+    def _candidates(self, name: str):
+        return iter([(tensight_runtime.engine.hooks.__file__, False)]) if name == HOOKS else super()._candidates(name)
+
+
+def reference(m, args, kwargs, at):
+    """`weakref.ref(x)`: nothing is forgotten while the program is evaluated."""
+    return Native("weakref", lambda m, none, kwargs, at: args[0])
 
 
 def through(function: Callable, writes: bool = False) -> Callable:
@@ -103,11 +120,6 @@ def object_of(m, engine_object: object) -> Instance:
     fields["set_state"] = Native("set_state", through(lambda state: engine_object.set_state(state.numpy())))
     fields["device"] = tensight_runtime.device("cpu")
     return made
-
-
-def gradients(m, args, kwargs, at):
-    found = through(tape.grad)(m, args, kwargs, at)
-    return found
 
 
 def save(m, args, kwargs, at):
@@ -160,9 +172,12 @@ FUNCTIONS = {
     ("torch", "set_default_dtype"): through(tensight_runtime.set_default_dtype),
     ("torch", "set_default_device"): through(tensight_runtime.set_default_device),
     ("torch", "from_numpy"): through(tensight_runtime.from_numpy),
-    ("torch.autograd", "grad"): gradients, ("torch.autograd", "backward"): through(tape.backward),
-    ("torch.engine.tape", "grad"): gradients, ("torch.engine.tape", "backward"): through(tape.backward),
+    ("torch.autograd", "grad"): through(tape.grad), ("torch.autograd", "backward"): through(tape.backward),
+    ("torch.engine.tape", "grad"): through(tape.grad), ("torch.engine.tape", "backward"): through(tape.backward),
     ("torch.cuda", "device_count"): lambda m, args, kwargs, at: 0,
+    # a module of operators alone: the table answers for it before its `__getattr__` is asked
+    ("torch.engine.namespace", "namespace"): lambda m, args, kwargs, at: (None, None),
+    ("torch.engine.arrays", "cupy_or_none"): lambda m, args, kwargs, at: None,
     ("torch.engine.state", "_autocast"): autocast, ("torch.engine.state", "_set_autocast"): set_autocast,
 } | {(module, name): through(getattr(tensight_runtime, name)) for module in ("torch", "torch.random") for name in RNG}  # fmt: skip
 
@@ -213,7 +228,7 @@ def contextmanager(m, args, kwargs, at):
         lazy = args[0].fields["made"].fields["items"]
         if not isinstance(lazy, Lazy):
             return None
-        error = m.raised_from(args[2]) if args[2] is not None else None
+        error = Raised(args[2]) if args[2] is not None else None
         lazy.pull(error)
         return error is not None
 
@@ -231,11 +246,20 @@ def count(m, args, kwargs, at):
     return m.new_iterator(range(start, start + step * (1 << 40), step))
 
 
+def missing(name: str) -> Callable:
+    """A function whose model is too vague to go on with."""
+
+    def call(m, args, kwargs, at):
+        raise Stopped(f"not implemented: {name}")
+
+    return call
+
+
 PYTHON = {
+    "heapq": {n: missing(f"heapq.{n}") for n in ("heappush", "heappop", "heapify", "heapreplace", "heappushpop")},
+    "functools": {n: missing(f"functools.{n}") for n in ("singledispatch", "total_ordering")},
     "random": {n: drawn(n) for n in ("random", "uniform", "gauss", "normalvariate", "betavariate", "randint", "randrange",
                                      "choice", "choices", "sample", "shuffle", "seed", "getrandbits")},
     "_argparse": {"parsed": argument},
-    "contextlib": {"contextmanager": contextmanager},
+    "contextlib": {"contextmanager": contextmanager, "suppress": missing("contextlib.suppress")}, "itertools": {"count": count},
 }  # fmt: skip
-
-__all__ = ["ClassMethod", "ConcreteProject", "contextmanager", "count"]

@@ -44,7 +44,8 @@ def register(server) -> None:
         if spot is None:
             return None
         shown = content(view, spot, document.source.lines())
-        if not view.stale and server.evaluates(document):
+        has_value = view.facts[spot.facts[0]]["kind"] in ("tensor", "group")
+        if has_value and not view.stale and server.evaluates(document):
             value = await ready(server, document, spot)
             if server.documents.get(document.uri) is not document or not document.fresh:
                 return None  # the text changed meanwhile

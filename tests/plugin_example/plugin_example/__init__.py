@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from plugin_example.rules import DoubleTwice
-from plugin_example.ops import double_last
 from tensight_analyzer.plugin import Plugin
+
+from plugin_example.ops import double_last
+from plugin_example.rules import DoubleTwice
 
 plugin = Plugin(
     "example",

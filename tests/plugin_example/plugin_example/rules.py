@@ -29,4 +29,6 @@ class DoubleTwice(Rule):
     def visit(self, event, scene):
         origin = made_by(event.arg("input"))
         if event.op.name == "double_last" and origin is not None and origin[0].name == "double_last":
-            yield self.finding(scene, event.at, "the last dimension is doubled twice", scene.note(origin[1], "here first"))
+            yield self.finding(
+                scene, event.at, "the last dimension is doubled twice", scene.note(origin[1], "here first")
+            )
