@@ -1,4 +1,4 @@
-"""Input that nobody wants to see: each ends in a clear message that names the file, within the budget, and never in a traceback."""
+"""Input that nobody wants to see: it ends in a message that names the file, within the budget, never in a traceback."""
 
 import json
 import os
@@ -23,8 +23,8 @@ def syntax(line: int) -> list:
     return [*FOUND, ("syntax", line)]
 
 
-# a text after MISTAKE -> its findings (category, line), and what standard error says (None: that a limit was reached,
-or nothing)
+# a text after MISTAKE -> its findings (category, line), and what standard error says (None: that a limit was
+# reached, or nothing)
 TEXTS = {
     "nothing more": ("", FOUND, ""),
     "a syntax error": ("def f(:\n    pass\n", syntax(3), ""),
@@ -64,20 +64,24 @@ TEXTS = {
     "doubling a tuple": ("y = (0,)\nfor i in range(60):\n    y = y + y\n", FOUND, ""),
     "doubling in place": ("y = [0]\nfor i in range(60):\n    y += y\n    y.extend(y)\n", FOUND, ""),
     "squaring": ("y = 10\nfor i in range(60):\n    y = y * y\nz = str(10 ** 200000)\n", FOUND, ""),
-    "padding": ("y = 'a'.ljust(10**10) + 'a'.center(10**10) + '1'.zfill(10**10) + '\\t'.expandtabs(10**10)\n", FOUND, ""),
+    "padding": ("y = 'a'.ljust(10**10) + 'a'.center(10**10) + '1'.zfill(10**10)\nz = '\\t'.expandtabs(10**10)\n",
+                FOUND, ""),
     "replacing": ("a = 'a' * 10**6\ny = a.replace('a', a)\nz = a.join(a)\n", FOUND, ""),
     "a factorial at once": ("import math\ny = math.factorial(10**7)\nz = math.comb(10**7, 10**6)\n", FOUND, ""),
     "bytes without end": ("y = bytes(10**11)\nz = bytearray(10**11)\n", FOUND, ""),
-    "long ranges": ("y = sum(range(10**12))\nz = sorted(range(10**10))\nw = list(zip(range(10**9), range(10**9)))\n", FOUND, ""),
+    "long ranges": ("y = sum(range(10**12))\nz = sorted(range(10**10))\nw = list(zip(range(10**9), range(10**9)))\n",
+                    FOUND, ""),
     "long comprehensions": ("y = [i for i in range(10**9)]\nz = {i: i for i in range(10**9)}\n", FOUND, ""),
     "a million tensors": ("y = torch.zeros(10**6).split(1)\n", FOUND, None),
     "16 million numbers": ("y = torch.tensor([[0] * 4000] * 4000)\n", FOUND, None),
     "a generator without end": ("def g():\n    while True:\n        yield 1\ny = list(g())\n", FOUND, ""),
-    "an attribute without end": ("class A:\n    def __getattr__(self, n):\n        return getattr(self, n + 'a')\ny = A().b\n",
+    "an attribute without end": ("class A:\n    def __getattr__(self, n):\n"
+                                 "        return getattr(self, n + 'a')\ny = A().b\n",
                                  FOUND, ""),
     "an iterator without end": ("class A:\n    def __iter__(self):\n        return self\n    def __next__(self):\n"
                                 "        return 1\ny = list(A())\n", FOUND, ""),
-    "an operator without end": ("class A:\n    def __add__(self, o):\n        return o + self\ny = A() + A()\n", FOUND, ""),
+    "an operator without end": ("class A:\n    def __add__(self, o):\n        return o + self\n"
+                                "y = A() + A()\n", FOUND, ""),
     "3,000 branches": ("if x:\n    pass\n" + "elif x:\n    pass\n" * 3000, FOUND, None),
     "1,000 lambdas": ("y = " + "lambda: " * 1000 + "1\n", FOUND, None),
     "2,000 indices": ("y = x" + "[0]" * 2000 + "\n", FOUND, None),
@@ -100,8 +104,10 @@ BYTES = {
 def tensight(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     path = [str(ROOT / name) for name in ("runtime", "analyzer", "server")]
     script = f"import sys; sys.path[:0] = {path!r}; from tensight_analyzer.cli import main; sys.exit(main())"
-    done = subprocess.run([sys.executable, "-c", script, *arguments], cwd=folder, capture_output=True, text=True, timeout=LIMIT,
-                          env={**os.environ, "TENSIGHT_STRICT": "1"})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        cwd=folder, capture_output=True, text=True, timeout=LIMIT, env={**os.environ, "TENSIGHT_STRICT": "1"},
+    )  # fmt: skip
     assert "Traceback" not in done.stderr and "Error" not in done.stderr, done.stderr[-2000:]
     return done
 
@@ -113,7 +119,7 @@ def check(folder: Path, *paths: str) -> tuple[int, list, str]:
 
 @pytest.fixture(scope="module")
 def checked(request, tmp_path_factory):
-    """All selected texts, checked by one process: name -> findings, what standard error says.  (`-k` finds one that hangs.)"""
+    """All selected texts, checked by one process: name -> findings, standard error.  `-k` finds one that hangs."""
     folder = tmp_path_factory.mktemp("texts")
     names = [item.callspec.params["name"] for item in request.session.items if item.originalname == "test_text"]
     files = {name: f"text{i}.py" for i, name in enumerate(names)}

@@ -42,19 +42,18 @@ def test_exit_status(folder, capsys):
 
 def test_full(folder, capsys):
     _, out, _ = run(capsys, "check", ".")
-    assert (
-        out
-        == """\
-error[shape-mismatch] mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5): `x` is f32[2, 3], `torch.zeros(4, 5)`
-is f32[4, 5]
-  --> ./bad.py:3:5
-    3 | y = x @ torch.zeros(4, 5)
-      |     ^^^^^^^^^^^^^^^^^^^^^
-  note: ./bad.py:2:5: `x` is f32[2, 3], made here: `torch.zeros(2, 3)`
-
-1 error in 2 files
-"""
+    first, *rest = out.splitlines()
+    assert first.startswith(
+        "error[shape-mismatch] mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5): `x` is f32[2, 3], "
     )
+    assert rest == [
+        "  --> ./bad.py:3:5",
+        "    3 | y = x @ torch.zeros(4, 5)",
+        "      |     ^^^^^^^^^^^^^^^^^^^^^",
+        "  note: ./bad.py:2:5: `x` is f32[2, 3], made here: `torch.zeros(2, 3)`",
+        "",
+        "1 error in 2 files",
+    ]
 
 
 def test_concise(folder, capsys):
@@ -205,11 +204,12 @@ def test_help_and_version(capsys):
     assert "tensight" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["check"], ["check", "x.py", "--format", "xml"], ["frobnicate"],
-                                       ["check", "x.py", "--seconds", "-1"], ["check", "x.py", "--steps", "many"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments", ["check", "check x --format xml", "frobnicate", "check x --seconds -1", "check x --steps many"]
+)
 def test_wrong_usage(arguments, capsys):
     with pytest.raises(SystemExit) as end:
-        main(arguments)
+        main(arguments.split())
     assert end.value.code == 2
     assert "usage" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""The pages under tests/mdtest, each block before three judges: the analyzer, our runtime, and torch where it is installed."""
+"""The pages under tests/mdtest, each block before three judges: the analyzer, our runtime, and torch if installed."""
 
 from importlib.util import find_spec
 from pathlib import Path

@@ -129,12 +129,12 @@ def test_ours_is_just_an_entry():
 @pytest.mark.parametrize(
     "plugins, message",
     [
-        ((Plugin("a", rules=(Other,)), Plugin("b", rules=(SameName,))), "rule 'other-rule' is declared by both plugins 'a' and 'b'"),
-        ((Plugin("a", rules=(Other,)), Plugin("b", rules=(SameCode,))), "rule code 'XX001' is declared by both plugins 'a' and 'b'"),
+        ((Plugin("a", rules=(Other,)), Plugin("b", rules=(SameName,))), "rule 'other-rule' is declared by both"),
+        ((Plugin("a", rules=(Other,)), Plugin("b", rules=(SameCode,))), "rule code 'XX001' is declared by both"),
         ((Plugin("a", rules=(Other, SameName)),), "rule 'other-rule' is declared twice by the plugin 'a'"),
         ((builtin, Plugin("b", ops=(builtin.ops[0],))), "is declared by both plugins 'builtin' and 'b'"),
         ((Plugin("a"), Plugin("a")), "plugin 'a' is declared by both plugins 'a' and 'a'"),
-        ((Plugin("a", modules={"m": "1"}), Plugin("b", modules={"m": "2"})), "module 'm' is declared by both plugins 'a' and 'b'"),
+        ((Plugin("a", modules={"m": "1"}), Plugin("b", modules={"m": "2"})), "module 'm' is declared by both"),
     ],
 )  # fmt: skip
 def test_a_name_declared_twice_is_an_error_that_names_both(plugins, message):

@@ -1,4 +1,4 @@
-"""Every rule's page is its test: a line marked `# error` gets this rule and nothing else, all other lines stay quiet."""
+"""Every rule's page is its test: a line marked `# error` gets this rule, and all other lines stay quiet."""
 
 import re
 

@@ -141,7 +141,7 @@ def run_infer(options: argparse.Namespace) -> int:
         registry = installed()
         result = analyse(options.program, roots, reader.program_or_none, registry.table, settings.budget,
                          modules=registry.modules)  # fmt: skip
-        for note, count in result.notes.items():
+        for note in result.notes:
             if "stopped" in note:
                 print(f"tensight: {note}", file=sys.stderr)
         return [json.dumps(record, ensure_ascii=False) for record in records(result.places)]
@@ -181,7 +181,7 @@ def run_ir(options: argparse.Namespace) -> int:
 
 
 def delegate(command: str, arguments: list[str]) -> int:
-    """Hand the arguments to the package that has the command; it is looked up by name, so that nothing depends on it."""
+    """Hand the arguments to the package that has the command; found by name, so that nothing depends on it."""
     module, function, _ = DELEGATES[command]
     try:
         found = getattr(importlib.import_module(module), function)

@@ -114,8 +114,7 @@ class Run:
             return size
         return evaluate(size, {s: self.env[s.name] for s in symbols(size)})
 
-    # -- facts
-    ----------------------------------------------------------------------------------------------------------
+    # -- facts --------------------------------------------------------------------------------------------------------
 
     def watch(self, line: int, *values: object) -> object:
         """A value a noted line has made."""

@@ -41,7 +41,7 @@ class Note:
 
 @dataclass
 class Block:
-    """A block as a program: all blocks of its heading up to this one.  Notes are this block's own, from line `first` on."""
+    """A block as a program: all blocks of its heading up to this one.  Its own notes start at line `first`."""
 
     page: str
     title: str
@@ -118,8 +118,8 @@ def judge_analyzer(block: Block, folder) -> list[str]:
             marked[note.line] = note
             continue
         known = facts(note.line)
-        agrees = len(known) == len(note.facts) and all(set(map(canonical, want)) == set(have)
-                                                       for want, have in zip(note.facts, known, strict=True))  # fmt: skip
+        wanted = [set(map(canonical, alternatives)) for alternatives in note.facts]
+        agrees = wanted == [set(alternatives) for alternatives in known]
         want = "; ".join(" | ".join(alternatives) for alternatives in note.facts)
         have = "; ".join(" | ".join(alternatives) for alternatives in known) or "nothing"
         if agrees and note.todo:
@@ -159,7 +159,7 @@ seen = {"analyzer": 0, "runtime": 0, "torch": 0}
 left_out: dict[str, int] = {}
 
 
-def pytest_terminal_summary(terminalreporter) -> None:
+def tell(terminalreporter) -> None:
     """How many blocks each judge saw."""
     if seen["analyzer"]:
         counts = ", ".join(f"{judge} {n}" for judge, n in seen.items())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 CATEGORIES = (
-    "shape", "dtype", "device", "inplace-leaf", "inplace-saved", "zero-grad", "no-grad", "graph", "optim", "mode", "api",
-    "performance", "syntax",
+    "shape", "dtype", "device", "inplace-leaf", "inplace-saved", "zero-grad", "no-grad", "graph", "optim", "mode",
+    "api", "performance", "syntax",
 )  # fmt: skip
 SEVERITIES = ("error", "warning", "note")
 

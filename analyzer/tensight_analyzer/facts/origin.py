@@ -38,8 +38,7 @@ class Scene:
     def __init__(self, lines: Callable[[str], list[str]]):
         self.lines = lines
 
-    # -- places
-    -----------------------------------------------------------------------------------------------------------
+    # -- places -------------------------------------------------------------------------------------------------------
 
     def spot(self, at: tuple | None) -> Spot | None:
         """The innermost place of the user's own code that leads to `at`, None if there is none."""
@@ -83,8 +82,7 @@ class Scene:
             frame = frame.caller
         return tuple(notes)
 
-    # -- names
-    ------------------------------------------------------------------------------------------------------------
+    # -- names --------------------------------------------------------------------------------------------------------
 
     def operands(self, spot: Spot, event) -> list[tuple[str, TensorValue]]:
         """The tensors an operator was applied to, each with the user's name for it ("" if it has none)."""
@@ -126,7 +124,7 @@ class Scene:
         return f"{called} is {shown}", (Note(made.where, f"{called} is {shown}, made here: `{text}`"),)
 
     def refused(self, event) -> tuple[str, tuple[Note, ...]]:
-        """A refusal in torch's words and the user's names: "mat1 and mat2 shapes …: `x` is f32[2, 3], `w` is f32[4, 5]"."""
+        """A refusal in torch's words and the user's names: "mat1 and mat2 …: `x` is f32[2, 3], `w` is f32[4, 5]"."""
         spot = self.spot(event.at)
         if spot is None:
             return event.message, ()

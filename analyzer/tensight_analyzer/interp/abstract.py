@@ -97,7 +97,7 @@ class AbstractDomain(Tensors, Autograd):
             return slice(*(self.operand(b) for b in (value.start, value.stop, value.step)))
         if isinstance(value, range):
             return list(value) if len(value) <= 4096 else Seq(m.between(value), len(value))
-        if isinstance(value, Unknown) and value.python_type is int:
+        if isinstance(value, Unknown) and (value.python_type is int or "int" in value.fields):
             return m.as_size(value)
         if isinstance(value, Expr):
             return m.path.normalize(value)
@@ -162,6 +162,11 @@ class AbstractDomain(Tensors, Autograd):
         for i, (param, value) in enumerate(zip(base.params, bound, strict=True)):
             if param.kind.holds == "one" and isinstance(value, Unknown) and param.kind.name == "Tensor":
                 bound[i] = self.refine(value, param.kind.patterns)
+            elif isinstance(value, Unknown) and param.kind.name in ("int", "int[]") and value.python_type is None:
+                if param.kind.name == "int" or base.varargs != param.name:
+                    bound[i] = m.taken_as_int(value)  # what may be a tuple as well stays unknown
+            elif param.kind.name == "int[]" and isinstance(value, (tuple, list)):
+                bound[i] = tuple(m.taken_as_int(v) if isinstance(v, Unknown) and v.python_type is None else v for v in value)
             elif param.kind.holds == "many":
                 bound[i] = self.refined_items(value)
             elif param.kind.holds == "index":
@@ -341,6 +346,8 @@ class AbstractDomain(Tensors, Autograd):
             return Unknown("depends on values of tensors", bool)
         if base.returns in ("int",) and isinstance(result, UnknownSize):
             return self.machine.fresh_int("n", 0)
+        if base.returns == "size" and (result is None or isinstance(result, Fact)):
+            return self.tensor_attribute(next(iter(base.tensors(bound))), "shape", (None, None))
         if result is None or isinstance(result, Fact):
             return Unknown(f"the result of {base.name}")
         return result

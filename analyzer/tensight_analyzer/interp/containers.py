@@ -473,9 +473,19 @@ class Containers:
         if op == "+" and (isinstance(a, str) or isinstance(b, str)):
             return Unknown("text", str)
         if any(isinstance(x, Unknown) for x in (a, b)):
-            # a number with something unknown is most often a number, but an array or a tensor is as good
-            return Unknown("computed from an unknown value")
+            return self.maybe_number(op, a, b)
         return Unknown(f"{self.type_name(a)} {op} {self.type_name(b)}")
+
+    def maybe_number(self, op: str, a: object, b: object) -> Unknown:
+        """Arithmetic with something unknown: should it turn out to be a size, it is this one."""
+        result = Unknown("computed from an unknown value")
+        sizes = [x for x in (a, b) if is_int(x) or (isinstance(x, Unknown) and x.python_type in (None, int))]
+        if op in ("+", "-", "*", "//", "%") and len(sizes) == 2:
+            x, y = self.as_size(a), self.as_size(b)
+            if not (isinstance(y, int) and y == 0 and op in ("//", "%")):
+                size = self.number_binary(op, x, y)
+                result.fields["size"] = size
+        return result
 
     def repeated(self, sequence: ListValue | tuple, times: object) -> object:
         items = sequence.fields["items"] if isinstance(sequence, ListValue) else sequence

@@ -87,7 +87,7 @@ class Operators:
     def numeric(self, value: object) -> bool:
         if isinstance(value, (int, float, complex, Expr, UnknownSize, Cond)):
             return True
-        return isinstance(value, Unknown) and value.python_type in (int, float, bool, complex)
+        return isinstance(value, Unknown) and (value.python_type in (int, float, bool, complex) or "int" in value.fields)
 
     def plain_binary(self, op: str, a: object, b: object) -> object:
         if large_result(op, a, b):
@@ -152,6 +152,11 @@ class Operators:
                 self.trail.set(value.fields, "size", found)
             return found
         return UNKNOWN
+
+    def taken_as_int(self, value: Unknown) -> object:
+        """An operator takes it as a size: so on this path it is an int."""
+        self.trail.set(value.fields, "int", True)
+        return self.as_size(value)
 
     def special_binary(self, name: str, a: object, b: object, at) -> object:
         method = self.class_attribute(a, f"__{name}__")
@@ -383,12 +388,21 @@ class Operators:
             if isinstance(test.subject, Unknown) and truth:
                 self.domain.refine_type(test.subject, test.arg)
             return True
+        if test.kind == "compare" and self._maybe_size(test.subject) and self._maybe_size(test.arg[1]):
+            op, other = test.arg
+            negated = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+            cond = self.compare_sizes(op if truth else negated[op], self.as_size(test.subject), self.as_size(other))
+            return self.assume(cond, True)
         if test.kind == "compare" and isinstance(test.subject, OneOf):
             op, other = test.arg
             return self.narrow(
                 test.subject, lambda a: self.truth(self.compare(op, a, other, (None, None))) in (truth, None)
             )
         return True
+
+    def _maybe_size(self, value: object) -> bool:
+        """A size, or an unknown that has been computed like one."""
+        return is_int(value) or (isinstance(value, Unknown) and "size" in value.fields)
 
     def assume_none(self, subject: object, truth: bool) -> bool:
         subject = self.resolve(subject)

@@ -72,26 +72,31 @@ def run_root(machine, function: Function, owner: object, frame: Frame) -> None:
         args = (owner,) if owner is not None else ()
         machine.call_function(function, args, dict(arguments), (machine.here, frame))
 
-    first = {p.name: unknown_argument(machine, p) for p in own}
-
-    def find_contract() -> dict[str, object]:
+    def find_contract(arguments: dict[str, object]) -> dict[str, object]:
         machine.silent += 1
         try:
-            once(first)
+            once(arguments)
         finally:
             machine.silent -= 1
-        return {name: contract(machine, value) for name, value in first.items()}
+        return {name: contract(machine, value) for name, value in arguments.items()}
 
-    found = _guarded(machine, frame, find_contract)
-    if found is None:
-        found = {p.name: unknown_argument(machine, p) for p in own}
+    found = {p.name: unknown_argument(machine, p) for p in own}
+    for _ in range(2):  # what is found to be a tensor in the first pass shows its dims in the second
+        tensors = sum(isinstance(v, TensorValue) for v in found.values())
+        better = _guarded(machine, frame, lambda: find_contract(found))  # noqa: B023
+        if better is None:
+            found = {name: contract(machine, value) for name, value in found.items()}
+            break
+        found = better
+        if sum(isinstance(v, TensorValue) for v in found.values()) == tensors:
+            break
     _guarded(machine, frame, lambda: once(found))
 
 
 def contract(machine, value: object) -> object:
     """What the first pass has found an argument to be, as an argument of the second."""
     seen = machine.resolve(value)
-    if isinstance(value, Unknown) and isinstance(seen, TensorValue):
+    if isinstance(seen, TensorValue):
         fact = machine.domain.fact(seen)
         made = machine.domain.make(Fact(fact.dtype, fact.dims, fact.device, None, None, None))
         return made

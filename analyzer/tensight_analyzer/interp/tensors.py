@@ -22,6 +22,7 @@ from tensight_analyzer.interp.values import (
     TensorValue,
     Unknown,
 )
+from tensight_analyzer.ir import nodes as ir
 from tensight_runtime.ops import PROPERTIES
 from tensight_runtime.spec.cond import Cond, eq
 from tensight_runtime.spec.device import Device
@@ -229,7 +230,16 @@ class Tensors:
         return Plan(item, length)
 
     def unpacked(self, value: object, targets: tuple, frame) -> object:
-        return value
+        """`B, T, C = x.shape`: so `x` has three dims on this path, and these are their names."""
+        tensor = value.fields.get("shape of") if isinstance(value, Unknown) else None
+        if tensor is None or any(isinstance(t, ir.Starred) for t in targets):
+            return value
+        fact = self.fact(tensor)
+        if fact.dims is None:
+            dims = tuple(self.letter(t.id if isinstance(t, ir.Name) else "n", value) for t in targets)
+            self.set_fact(tensor, fact.with_dims(dims))
+            return dims
+        return fact.dims
 
     def entered(self, manager: object) -> object:
         """What `with manager as x` binds when nobody knows its class."""
@@ -306,6 +316,7 @@ def _shape(domain: Tensors, value: TensorValue) -> object:
         found = value.fields.get("shape", MISSING)
         if found is MISSING:
             found = Unknown("the shape of a tensor of unknown rank", tuple, "shape")
+            found.fields["shape of"] = value
             domain.machine.trail.set(value.fields, "shape", found)
         return found
     return dims

@@ -215,7 +215,8 @@ def linear_dims(input, weight, bias=None):
     same_dtype(input, weight)
     not_bool(input, "addmm_impl_cpu_")
     if bias is not None:
-        expands_to(bias.shape, (rows, w[0]))
+        if bias.dims is not None:
+            expands_to(bias.dims, (rows, w[0]))
         same_dtype(bias, weight, "self and mat2 must have the same dtype, but got {} and {}", scalar_name)
     return (*x[:-1], w[0])
 

@@ -1,4 +1,4 @@
-"""A plugin for Tensight, to be copied: an operator, a rule about it, and a model of a package that is not interpreted."""
+"""A plugin for Tensight, to be copied: an operator, a rule about it, and a model of a package."""
 
 from pathlib import Path
 
