@@ -311,6 +311,8 @@ class AbstractDomain(Tensors, Autograd):
         if isinstance(result, (tuple, list)):
             items = tuple(self.wrap(base, bound, r, requires, asked, view_of, alias, at) if isinstance(r, Fact) else r
                           for r in result)  # fmt: skip
+            if isinstance(result, list) and items and base.returns == "tuple":  # their number is not known
+                return Seq(self.machine.join_values(list(items)), self.machine.fresh_int("len", 0))
             if base.outs:
                 return NamedResult.make(items, base.outs)
             return self.machine.new_list(items) if base.returns == "list" else items

@@ -136,7 +136,7 @@ class Containers:
         """Another item of the same kind, not the same item."""
         if isinstance(element, Unknown) and not element.fields:
             return Unknown(element.why, element.python_type, element.name)
-        return element
+        return self.domain.another(element) if isinstance(element, TensorValue) else element
 
     def length_of(self, value: object, at) -> object:
         """`len(value)`: an int or a size."""

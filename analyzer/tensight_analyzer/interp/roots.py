@@ -43,13 +43,20 @@ def run_class(machine, cls: ClassValue, frame: Frame) -> None:
     waiting = [f for f in methods if f.code not in machine.called]
     if not waiting:
         return
-    instance = _guarded(machine, frame, lambda: make_instance(machine, cls, frame))
+    known = machine.state["path"]
+
+    def construct() -> tuple:
+        made = make_instance(machine, cls, frame)
+        return made, machine.state["path"]
+
+    instance, machine.state["path"] = _guarded(machine, frame, construct) or (None, known)
     for method in waiting:
         if method.code in machine.called:
             continue
         static = isinstance(cls.fields.get(method.name), StaticMethod)
         owner = cls if isinstance(cls.fields.get(method.name), ClassMethod) else instance
         run_root(machine, method, None if static else owner or Unknown("an object nobody made", None, "self"), frame)
+    machine.state["path"] = known
 
 
 def make_instance(machine, cls: ClassValue, frame: Frame) -> object:

@@ -114,6 +114,14 @@ class Tensors:
             fields["origin"] = a.fields.get("origin")
         return joined
 
+    def another(self, value: TensorValue) -> TensorValue:
+        """A tensor of the same kind: one more item of a list nobody can spell out."""
+        made = self.make(self.fact(value), cls=value.cls)
+        for name in ("node", "origin", "base", "multi"):
+            if name in value.fields:
+                made.fields[name] = value.fields[name]
+        return made
+
     def join_facts(self, a: Fact, b: Fact) -> Fact:
         if a == b:
             return a

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import os
 import warnings
+from collections.abc import Iterator
 
 from tensight_analyzer.interp.values import Unknown
 from tensight_server.evaluator.session import SEED, Seen, Session, Span
@@ -29,29 +33,50 @@ class Evaluator:
         return {"id": request.get("id")} | said
 
     def value(self, path: str, text: str, span: Span, budget: dict) -> dict:
+        path = os.path.abspath(path)
         session = self.session
-        if session is None or (session.text, session.budget) != (text, budget) or session.path != path:
-            session = self.started(path, text, budget, span)
+        if session is None or (session.path, session.text, session.budget) != (path, text, budget) or session.outdated():
+            session = self.run(path, text, budget, span)
         found = session.at(span)
         if found is not None and not session.fresh(found[2]):  # changed in place since: run again, and copy it
-            session = self.started(path, text, budget, found[0].span(found[1]))
+            session = self.run(path, text, budget, found[0].span(found[1]))
             found = session.at(span)
         if found is None:
             return no_value(reason(session))
         seen = found[2]
         if isinstance(seen.value, Unknown):
-            why = session.machine.depends(seen.value).removeprefix("what follows ")
-            return no_value(f"it {why}")
+            return no_value(f"it {session.machine.depends(seen.value).removeprefix('what follows ')}")
         return {"ok": True, "lines": lines_of(seen.value, seen.copy), "provenance": provenance(session, seen)}
 
-    def started(self, path: str, text: str, budget: dict, target: Span) -> Session:
-        self.session = Session(path, text, budget, target)
-        path_as_given = path
-        with warnings.catch_warnings():
+    def run(self, path: str, text: str, budget: dict, target: Span) -> Session:
+        self.session = None
+        gc.collect()
+        session = Session(path, text, budget, target)
+        with warnings.catch_warnings(), room(budget["megabytes"]):
             warnings.simplefilter("ignore")
-            self.session.run()
-        self.session.path = path_as_given if self.session.path == path_as_given else self.session.path
-        return self.session
+            session.run()
+        self.session = session
+        return session
+
+
+@contextlib.contextmanager
+def room(megabytes: float) -> Iterator[None]:
+    """What nobody has foreseen meets a limit of the system: the process may grow by twice the budget, and for threads."""
+    try:
+        import resource
+
+        with open("/proc/self/statm", encoding="ascii") as file:
+            now = int(file.read().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):  # not Linux: the budget itself has to do
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = now + int((2 * megabytes + 1024) * (1 << 20))
+    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def no_value(why: str) -> dict:

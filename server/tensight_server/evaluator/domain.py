@@ -194,6 +194,7 @@ class ConcreteDomain(AbstractDomain):
             if writes:
                 raise Stopped(str(missing)) from None
             return Unknown(str(missing).removeprefix("what follows depends on "))
+        self.machine.hurry()
         result = self.guarded(function, lowered, named)
         if writes:
             for tensor in (*lowered, *named.values()):

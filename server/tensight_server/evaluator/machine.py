@@ -6,6 +6,7 @@ stops, saying on what the rest depends; it never undoes anything, so tensors may
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from functools import cmp_to_key
 
@@ -91,6 +92,13 @@ class ConcreteMachine(Machine):
         place = frame.place
         if place is not None and place.facts is not None:
             self.seen(place, node, value, frame)
+
+    def hurry(self) -> None:
+        """Between two operators, each of which may take long: is there time left?"""
+        seconds = self.budget.seconds
+        if seconds is not None and time.monotonic() - self.started[0] > seconds:
+            self.look_at = 0
+            self.look()
 
     def close(self) -> None:
         for generator in self.generators:

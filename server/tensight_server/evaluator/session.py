@@ -58,6 +58,7 @@ class Session:
     seen: dict[tuple[Place, ir.Node], Seen] = field(default_factory=dict)
     end: str = ""  # why the evaluation ended, "" if it came to the program's end
     end_line: int | None = None
+    files: dict[str, float | None] = field(default_factory=dict)  # that the program imports -> when they were written
 
     def run(self) -> None:
         reader = Reader(Settings())
@@ -96,6 +97,11 @@ class Session:
         finally:
             machine.close()
             reset()
+            self.files = {path: changed(path) for path in reader.texts if path != self.path}
+
+    def outdated(self) -> bool:
+        """Was a file that the program imports changed on disk?"""
+        return any(changed(path) != at for path, at in self.files.items())
 
     # -- what is remembered -------------------------------------------------------------------------------------------------
 
@@ -129,6 +135,13 @@ class Session:
         if not found:
             return None
         return min(found, key=lambda f: f[0])[1:]
+
+
+def changed(path: str) -> float | None:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return None
 
 
 def docstring(source) -> str | None:
