@@ -148,13 +148,17 @@ class Operators:
         if isinstance(value, Unknown):
             found = value.fields.get("size", MISSING)
             if found is MISSING:
-                found = self.fresh_int(value.name.rpartition(".")[2] or "n", None)
+                low = None if value.python_type is int else 0
+                found = self.fresh_int(value.name.rpartition(".")[2] or "n", low)
                 self.trail.set(value.fields, "size", found)
             return found
         return UNKNOWN
 
     def taken_as_int(self, value: Unknown) -> object:
-        """An operator takes it as a size: so on this path it is an int."""
+        """An operator takes it as a size: so on this path it is an int.
+
+        A named value nobody knows is taken for a size and not for the -1 that asks `view` to compute one.
+        """
         self.trail.set(value.fields, "int", True)
         return self.as_size(value)
 
@@ -392,7 +396,7 @@ class Operators:
             op, other = test.arg
             negated = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
             cond = self.compare_sizes(op if truth else negated[op], self.as_size(test.subject), self.as_size(other))
-            return self.assume(cond, True)
+            return cond is False or self.assume(cond, True)  # that it is a size at all is a guess: no path is given up
         if test.kind == "compare" and isinstance(test.subject, OneOf):
             op, other = test.arg
             return self.narrow(

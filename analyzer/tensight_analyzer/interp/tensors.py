@@ -39,7 +39,7 @@ class Tensors:
     def snapshot(self, value: object, depth: int = 0) -> object:
         """A value as it is remembered for a place: facts for tensors, plain data for the rest."""
         if isinstance(value, TensorValue):
-            return self.fact(value)
+            return self.readable(self.fact(value))
         kind = type(value)
         if kind in (int, bool, float, str, type(None)) or kind is Expr:
             return ("value", kind.__name__, value) if kind is not Expr else self.machine.path.normalize(value)
@@ -67,6 +67,14 @@ class Tensors:
         if isinstance(value, Instance):
             return ("object", value.cls)
         return ("other", kind.__name__)
+
+    def readable(self, fact: Fact) -> Fact:
+        """The fact in the user's names: `n_head*(C//n_head)` is C again."""
+        m = self.machine
+        if not m.root or not fact.dims or not m.path.rewrites:
+            return fact
+        dims = tuple(m.path.readable(d) if d.__class__ is Expr else d for d in fact.dims)
+        return fact if dims == fact.dims else fact.with_dims(dims)
 
     def named(self, value: object, name: str) -> object:
         """A size that nobody has named yet takes the name of the variable it is bound to."""

@@ -141,7 +141,9 @@ def result_type(tensors: Iterable[tuple[DType | None, int | None]], numbers: Ite
 
     Tensors with dims decide; a 0-dim tensor or a number raises the result only by being of a higher category.
     """
-    tensors, numbers = list(tensors), list(numbers)
+    # who occurs twice counts once: the loop below tries both ranks for each of unknown rank
+    tensors = list(dict.fromkeys((dtype, ndim and 1) for dtype, ndim in tensors))
+    numbers = list(numbers)
     for i, (dtype, ndim) in enumerate(tensors):
         if ndim is None:  # may be 0-dim or not: only an answer that is the same either way is known
             rest = tensors[:i] + tensors[i + 1 :]

@@ -121,7 +121,7 @@ def broadcast_facts(values: Sequence[object]) -> Dims:
     """The broadcast shape of the facts among `values`; numbers are scalars."""
     shapes = []
     for value in values:
-        if isinstance(value, UnknownLike):
+        if isinstance(value, UnknownLike) and value.python_type not in (int, float, bool, complex):
             raise RankUnknown
         if hasattr(value, "fact"):
             shapes.append(value.fact.shape)
