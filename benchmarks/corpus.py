@@ -36,10 +36,13 @@ def main() -> int:
         jobs += [(path, file) for file in files]
         for problem in problems:
             print(problem.path, problem.message, sep=": ", file=sys.stderr)
-    answers = list(told(answered(jobs, options, settings), len(jobs)))
-    if options.jsonl:
-        with open(options.jsonl, "w", encoding="utf-8") as out:
-            out.writelines(json.dumps(answer) + "\n" for answer in answers)
+    answers = []
+    with open(options.jsonl or os.devnull, "w", encoding="utf-8", buffering=1) as out:
+        for answer in answered(jobs, options, settings):
+            answers.append(answer)
+            out.write(json.dumps(answer) + "\n")
+            if sys.stderr.isatty():
+                print(f"\r{len(answers)}/{len(jobs)} {answer['file'][-60:]:60}", end="", file=sys.stderr)
     print(summary(answers))
     return 0
 
@@ -47,7 +50,7 @@ def main() -> int:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     made.add_argument("paths", nargs="*", metavar="PATH", help="files and folders of programs")
-    made.add_argument("--steps", type=int, default=400_000, help="evaluated expressions of one file (%(default)s)")
+    made.add_argument("--steps", type=int, default=3_000_000, help="evaluated expressions of one file (%(default)s)")
     made.add_argument("--seconds", type=float, default=20.0, help="for one file (%(default)s)")
     made.add_argument("--exclude", action="append", default=[], metavar="NAME", help="a file or folder to leave out")
     made.add_argument("--jsonl", metavar="FILE", help="keep one line for each file")
@@ -139,13 +142,6 @@ def answered(jobs: Iterable[tuple[str, str]], options: argparse.Namespace, setti
             worker = Worker(options)
         yield answer
     worker.stop()
-
-
-def told(answers: Iterator[dict], total: int) -> Iterator[dict]:
-    for done, answer in enumerate(answers, 1):
-        if sys.stderr.isatty():
-            print(f"\r{done}/{total} {answer['file'][-60:]:60}", end="", file=sys.stderr)
-        yield answer
 
 
 def summary(answers: list[dict]) -> str:

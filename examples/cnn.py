@@ -12,7 +12,7 @@ def draw(count, size=16):
     """`count` noisy pictures, and which shape each of them shows."""
     images = 0.3 * torch.randn(count, 1, size, size)
     labels = torch.randint(0, CLASSES, (count,))
-    for image, label in zip(images, labels):
+    for image, label in zip(images, labels, strict=True):
         row, col = torch.randint(2, size - 6, (2,)).tolist()
         height = 2 if label == 0 else 5
         width = 2 if label == 1 else 5

@@ -1,4 +1,4 @@
-"""Regression with a multi-layer perceptron: a dataset of our own, validation, early stopping, and the best model at the end.
+"""Regression with a multi-layer perceptron: our own dataset, validation, early stopping, and the best model at the end.
 
     tensight check examples/mlp_regression.py      what will go wrong, without running it
     tensight run examples/mlp_regression.py        trains it, without PyTorch

@@ -15,7 +15,6 @@ import pytest
 pytest.importorskip("numpy")
 
 import numpy as np
-
 import tensight_runtime as torch
 from tensight_analyzer.interp.values import TensorValue
 from tensight_runtime.engine.random import manual_seed
@@ -58,7 +57,8 @@ def requests(marked, folder, budget):
         line, col = text.count("\n") + 1, len(text) - (text.rfind("\n") + 1)
         text += part
         found.append({"line": line, "col": col, "end_line": line, "end_col": col + len(part)})
-    return [{"id": 7, "path": str(folder / "program.py"), "text": text, "budget": budget} | span for span in found[1::2]]
+    same = {"id": 7, "path": str(folder / "program.py"), "text": text, "budget": budget}
+    return [same | span for span in found[1::2]]
 
 
 # -- equal to a run ----------------------------------------------------------------------------------------------------
@@ -145,6 +145,17 @@ t = torch.arange(3.0)
 c = copy.deepcopy(t)
 t.data.mul_(2)
 best = max([torch.tensor(1.0), torch.tensor(3.0)])
+drawn = []
+class Noisy:
+    def __len__(self):
+        return 3
+    def __getitem__(self, i):
+        return torch.rand(1)
+from torch.utils.data import DataLoader
+for i, (batch,) in enumerate(zip(DataLoader(Noisy(), batch_size=1))):
+    drawn.append(float(batch) + float(torch.rand(1)))  # in turn with the batches
+sum_drawn = sum(drawn)
+both = sum(p * q for p, q in zip(itertools.islice(squares(), 3), map(float, range(3))))
 k = {x: x * x for x in range(4) if x % 2}[3]
 while k > 1:
     k //= 2
@@ -180,7 +191,7 @@ def test_values_are_those_of_a_run(name, tmp_path):
         if isinstance(value, torch.Tensor):
             tensor = held[key].fields.tensor
             assert np.array_equal(tensor._array, value._array, equal_nan=True), key
-            assert (tensor.dtype, tensor.requires_grad, tensor.is_leaf) == (value.dtype, value.requires_grad, value.is_leaf)
+            assert tensor.fact == value.fact and tensor.grad_fn.__class__ is value.grad_fn.__class__
             compared += 1
         elif type(value) in (int, float, str, bool) and not key.startswith("__"):
             assert held[key] == value, key
@@ -208,7 +219,7 @@ def test_inside_functions_the_call_is_named():
 
 def test_a_function_nobody_calls_has_no_value():
     (answer,) = ask(HEAD + "def f(a):\n    b = «a + 1»\n    return b\n")
-    assert not answer["ok"] and answer["lines"] == [] and answer["provenance"] == "no value: the program never comes here"
+    assert answer == {"id": 7, "ok": False, "lines": [], "provenance": "no value: the program never comes here"}
 
 
 def test_provenance_says_which_random_numbers():
@@ -286,7 +297,7 @@ torch.save(torch.ones(2), {str(tmp_path / "saved.pt")!r})
 x = «torch.ones(2) + evil.X»
 """
     monkeypatch.chdir(tmp_path)
-    ask(HEAD + "x = nn.Linear(2, 2)(torch.ones(1, 2))\n«y» = x.sum()\n")  # everything of ours is imported
+    ask(code, tmp_path)  # modules of ours that are imported when first needed are there from now on
 
     def forbidden(name):
         def call(*args, **kwargs):
@@ -333,7 +344,8 @@ def shown(tensor):
 
 def test_a_tensor_is_shown_as_print_shows_it_after_its_statistics():
     x = torch.arange(24.0).reshape(4, 6)
-    assert shown(x) == [f"min 0, max 23, mean 11.5, std {np.arange(24.0).std(ddof=1):.4g}, 1 zeros", *repr(x).split("\n")]
+    std = f"{np.arange(24.0).std(ddof=1):.4g}"
+    assert shown(x) == [f"min 0, max 23, mean 11.5, std {std}, 1 zeros", *repr(x).split("\n")]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The examples: checked, they show exactly the mistakes planted in them; run, they train, with torch's numbers where torch is."""
+"""The examples: checked, they show exactly the planted mistakes; run, they train, with the numbers of torch."""
 
 import importlib.util
 import os
@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tensight_analyzer.builtin import RULES
 from tensight_analyzer.check import check
 from tensight_analyzer.config import Settings

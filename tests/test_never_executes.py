@@ -71,7 +71,7 @@ CALM = "import torch\nfrom torch import nn\nx = torch.ones(2, 3)\ny = nn.Linear(
 
 
 def refused(*args, **kwargs):
-    raise AssertionError(f"called with {args!r:.80}")
+    raise AssertionError(f"called with {args!r:.200}")
 
 
 @pytest.fixture

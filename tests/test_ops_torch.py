@@ -6,20 +6,20 @@ No operator is named here; what differs for a reason stands in `DIFFERS`.
 
 from __future__ import annotations
 
-import ast
 import inspect
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import tensight_runtime as ts
 from support.samples import Call, Given, leaves, mapped, read
+from support.signatures import fits, signature, torch_signatures
 from support.verdict import judge
 from tensight_runtime.ops import table
-from tensight_runtime.spec.op import REQUIRED, InPlace, Op
+from tensight_runtime.spec.op import Op
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.filterwarnings("ignore")  # of both libraries, about the samples
 
 OPS = [op for op in table().ops if op.names]
 every_operator = pytest.mark.parametrize("op", OPS, ids=[op.name for op in OPS])
@@ -178,12 +178,10 @@ class Side:
     def run(self, name: str, args: tuple, kwargs: dict):
         """(result, None) or (None, refusal)."""
         self.module.manual_seed(7)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                return self.function(name)(*args, **kwargs), None
-            except ANY_REFUSAL as refusal:
-                return None, refusal
+        try:
+            return self.function(name)(*args, **kwargs), None
+        except ANY_REFUSAL as refusal:
+            return None, refusal
 
 
 OURS, TORCHS = Side(ts), Side(torch)
@@ -229,8 +227,10 @@ def unequal(got: object, want: object) -> str | None:
             return f"{got.dtype}{list(got.shape)} instead of {want.dtype}{list(want.shape)}"
         return None if close(got, want) else f"{got.tolist()} instead of {want.tolist()}"
     if isinstance(want, (list, tuple)):
-        fields = [n for n in dir(want) if not n.startswith("_")] if type(want).__module__ == "torch.return_types" else ()
-        if not isinstance(got, (list, tuple)) or len(got) != len(want) or isinstance(got, list) != isinstance(want, list):
+        named = type(want).__module__ == "torch.return_types"
+        fields = [n for n in dir(want) if not n.startswith("_")] if named else []
+        same_kind = isinstance(got, list if isinstance(want, list) else tuple)
+        if not same_kind or len(got) != len(want):
             return f"{got!r} instead of {want!r}"
         if missing := [n for n in fields if not hasattr(got, n)]:
             return f"no fields {missing}"
@@ -276,8 +276,6 @@ def equal_in_place(op: Op, sample: str) -> str | None:
 
 # --- signatures ------------------------------------------------------------------------------------------------------
 
-Signature = dict[str, tuple[bool, str]]  # parameter -> keyword-only, default
-
 
 def equal_signature(op: Op, name: str) -> str | None:
     """One of torch's signatures of the name has these names, defaults and keyword-only parameters.
@@ -285,80 +283,12 @@ def equal_signature(op: Op, name: str) -> str | None:
     Overloads share the work differently: where a parameter is missing, or needed, or has another default, another
     overload of the same side has to make up for it.
     """
-    known = list(torch_signatures(name))
+    known = list(torch_signatures(TORCHS.function(name), name))
     mine = signature(op, name)
     ours = [signature(getattr(o, "base", o), name) for o in table().lookup(name)]
     if not known or any(fits(mine, theirs, ours, known) for theirs in known):
         return None
     return f"{mine}\n   torch: " + "\n          ".join(map(str, known))
-
-
-def fits(mine: Signature, theirs: Signature, ours: list[Signature], known: list[Signature]) -> bool:
-    if [n for n in theirs if n in mine] != list(mine):
-        return False
-    for name, (keyword_only, default) in theirs.items():
-        if name not in mine:
-            if default == REQUIRED or not any(name in other for other in ours):
-                return False
-        elif mine[name][0] != keyword_only:
-            return False
-        elif mine[name][1] != default:
-            made_up_for = any(other.get(name, (keyword_only, default))[1] == default for other in ours)
-            if not made_up_for and not (default == REQUIRED and any(name not in other for other in known)):
-                return False
-    return True
-
-
-# what all creation operators or all random ones have and torch's schemas leave out, and what does nothing
-TAIL = {"out", "generator", "dtype", "layout", "device", "pin_memory", "requires_grad", "memory_format",
-        "cudnn_enable", "cudnn_enabled"}  # fmt: skip
-
-
-def signature(op: Op, name: str) -> Signature:
-    written = name.endswith("_") and not name.endswith("__")  # those may be told so again, inplace=True
-    params = [p for p in op.params if p.name not in TAIL and not (written and p.name == "inplace")]
-    return _told((p.name, p.keyword_only, p.default) for p in params)
-
-
-def torch_signatures(name: str) -> Iterator[Signature]:
-    """The signatures torch tells: of functions written in Python, else the schemas of its operators."""
-    owner, _, last = name.rpartition(".")
-    function = TORCHS.function(name)
-    branches = torch._jit_internal.boolean_dispatched.get(function) if inspect.isfunction(function) else None
-    found = False
-    for branch in (branches["if_true"], branches["if_false"]) if branches else (function,):
-        try:
-            parameters = inspect.signature(branch).parameters.values()
-        except (ValueError, TypeError):
-            continue
-        if not any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY) for p in parameters):
-            yield _told((p.name, p.kind is p.KEYWORD_ONLY, REQUIRED if p.default is p.empty else p.default) for p in parameters)
-            found = True
-    family = {"torch.linalg": "linalg_", "torch.special": "special_", "torch.fft": "fft_"}.get(owner, "")
-    packet = getattr(torch.ops.aten, family + last, None)
-    for overload in packet.overloads() if hasattr(packet, "overloads") and not found else ():
-        arguments = getattr(packet, overload)._schema.arguments
-        told = _told((a.name, a.kwarg_only, a.default_value if a.has_default_value() else REQUIRED) for a in arguments if not a.is_out)
-        if owner == "Tensor" and "input" in told:  # a method of it
-            told = {"input": told.pop("input"), **told}
-        yield told
-
-
-def _told(parameters) -> Signature:
-    return {
-        "input" if name == "self" else name.rstrip("_"): (keyword_only, shown(default))
-        for name, keyword_only, default in parameters
-        if name not in TAIL
-    }
-
-
-def shown(default: object) -> str:
-    """Defaults as they compare: 1 and 1.0 and [1, 1] are one default, and so are None and []."""
-    if default is REQUIRED:
-        return REQUIRED
-    if isinstance(default, (list, tuple)):
-        return f"[{', '.join(map(shown, default))}]" if len(set(default)) > 1 else shown(default[0] if default else None)
-    return f"{default:g}" if isinstance(default, (float, int)) and not isinstance(default, bool) else repr(default)
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------
@@ -411,12 +341,11 @@ def kept(side: Side, name: str, call: Call, which: int) -> set[str] | None:
     outs = [r for r in leaves(result if result is not None else given[0]) if isinstance(r, tensors)]
     if refusal is not None or not any(r.grad_fn is not None for r in outs):
         return None
-    places = {f"operand {i}": t for i, t in enumerate(given)} | {"result": outs}
-    found = set()
-    for saved in saved_tensors([r.grad_fn for r in outs if r.grad_fn is not None], stop, tensors):
-        for place, there in places.items():
-            if any(saved.numel() and saved.data_ptr() == t.data_ptr() for t in (there if isinstance(there, list) else [there])):
-                found.add(place)
+    places = [*((f"operand {i}", [t]) for i, t in enumerate(given)), ("result", outs)]
+    found: set[str] = set()
+    for value in saved_tensors([r.grad_fn for r in outs if r.grad_fn is not None], stop, tensors):
+        if value.numel():
+            found |= {place for place, there in places for t in there if value.data_ptr() == t.data_ptr()}
     return found
 
 
@@ -432,7 +361,7 @@ def saved_tensors(nodes: list, stop: object, tensors: type) -> Iterator:
             values = [item[0] if isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], list) else item
                       for item in (node.saved or ())]  # fmt: skip
         else:
-            values = [value for name in dir(node) if name.startswith("_saved_") and (value := saved(node, name)) is not None]
+            values = [saved(node, name) for name in dir(node) if name.startswith("_saved_")]
         yield from (v for v in leaves(list(values)) if isinstance(v, tensors))
         nodes.extend(n for n, _ in node.next_functions)
 

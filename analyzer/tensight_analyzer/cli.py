@@ -43,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return options.run(options)
     except (ConfigError, PluginError) as error:
         return fail(str(error))
+    except KeyboardInterrupt:
+        print("tensight: interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # `tensight check | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -25,7 +25,7 @@ def main():
     model = Net(5, 3)
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    for epoch in range(20):
+    for _ in range(20):
         optimizer.zero_grad()
         loss = criterion(model(x), labels)  # error: [softmax-before-cross-entropy]
         loss.backward()

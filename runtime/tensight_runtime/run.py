@@ -1,7 +1,8 @@
 """`tensight run FILE [args]`: CPython executes the program, `tensight_runtime` stands in for torch.
 
-The program finds what `python FILE args` would give it: `__main__`, `sys.argv`, `sys.path`, the folder it was started in.
-Its exit status is ours.  This is the one place of the project that executes a user's code, on the user's explicit word.
+The program finds what `python FILE args` would give it: `__main__`, `sys.argv`, `sys.path`, the folder it was started
+in.  Its exit status is ours.  This is the one place of the project that executes a user's code, on the user's explicit
+word.
 """
 
 from __future__ import annotations

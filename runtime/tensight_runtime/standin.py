@@ -11,7 +11,7 @@ from types import ModuleType
 
 
 def install() -> None:
-    """From now on `torch` and `torch.x` are imported as `tensight_runtime` and `tensight_runtime.x`, one module each."""
+    """From now on `torch` and `torch.x` are imported as `tensight_runtime` and `tensight_runtime.x`, one module."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 

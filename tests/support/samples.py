@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -78,7 +78,7 @@ class Call(NamedTuple):
         return Call(self.name, mapped(self.args, widen), mapped(self.kwargs, widen), self.text)
 
 
-@lru_cache(maxsize=None)
+@cache
 def read(sample: str) -> Call:
     """A sample as a call; ValueError names what does not belong into one."""
     text = re.sub(r"\b([a-z]+\d+|bool)\[\]", r"\1[()]", sample)

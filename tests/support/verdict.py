@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 
 from tensight_runtime.spec.op import Op
 
+Check = Callable[[Op, str], str | None]
 
-def judge(
-    differs: dict[tuple[str, str], str], aspect: str, op: Op, samples: Iterable[str], check: Callable[[Op, str], str | None]
-) -> None:
+
+def judge(differs: dict[tuple[str, str], str], aspect: str, op: Op, samples: Iterable[str], check: Check) -> None:
     """Run `check(op, sample)`, which says what is wrong, on each sample.
 
     `differs` maps (aspect, operator or sample) to the reason why it may differ; one that no longer differs fails.

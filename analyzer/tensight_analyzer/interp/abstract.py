@@ -212,15 +212,35 @@ class AbstractDomain(Tensors, Autograd):
     def infer_repeated(self, base: Op, facts: list, where: int) -> object:
         """A list of `n` like tensors: the rule at 1, 2 and 3 of them; what grows by the same amount each time is linear in n."""
         element, n = facts[where].element, facts[where].length
+        if base.params[where].kind.holds != "many":
+            return self.infer_any_length(base, facts, where, UNKNOWN if isinstance(element, Unknown) else element)
         runs = [base.infer([*facts[:where], [element] * k, *facts[where + 1 :]]) for k in (1, 2, 3)]
         if not all(isinstance(r, Fact) and r.dims is not None and len(r.dims) == len(runs[0].dims or ()) for r in runs):
             return Fact(runs[0].dtype if isinstance(runs[0], Fact) else None, None, None)
         dims = []
         for one, two, three in zip(*(r.dims for r in runs), strict=True):
             step = two - one
-            linear = not isinstance(step, UnknownSize) and three - two == step and not isinstance(n, Unknown)
+            # a symbolic size may differ from item to item: only what grows by a number is known for many
+            linear = isinstance(step, int) and three - two == step and not isinstance(n, Unknown)
             dims.append(one + step * (n - 1) if linear else UNKNOWN)
         return Fact(runs[0].dtype, tuple(self.machine.path.normalize(d) for d in dims), runs[0].device)
+
+    def infer_any_length(self, base: Op, facts: list, where: int, item: object) -> object:
+        """Numbers nobody has counted, as a stride or a size: what the answers at the lengths the rule takes have in common."""
+        runs = []
+        for length in (1, 2, 3, 4):
+            with collecting():  # what one length asks for is no news
+                try:
+                    runs.append(base.infer([*facts[:where], [item] * length, *facts[where + 1 :]]))
+                except (Refused, RankUnknown):
+                    continue
+        if runs and not all(isinstance(r, Fact) for r in runs):
+            return None
+        first = runs[0] if runs else Fact(None, None, None)
+        if len({len(r.dims) if r.dims is not None else None for r in runs}) != 1 or first.dims is None:
+            return Fact(first.dtype, None, first.device)
+        columns = zip(*(r.dims for r in runs), strict=True)
+        return first.with_dims(tuple(c[0] if all(s == c[0] for s in c) else UNKNOWN for c in columns))
 
     def refuse(self, op: Op | InPlace, bound: list, refused: Refused, at) -> object:
         """The operator does not take these arguments: an error where nobody catches it."""
@@ -230,7 +250,10 @@ class AbstractDomain(Tensors, Autograd):
         if m.root and m.state.get("convention"):
             m.note("a refusal that rests on a convention is not reported")
             return Unknown(f"after an error: {refused}")
-        m.tell(Refusal(op, bound, str(refused), refused.error, at, self.facet(op, bound, refused), m.path, m.supposing > 0))
+        # a list that is empty after `__init__` may be filled when a method nobody calls is called
+        empty = m.root > 0 and any(isinstance(v, (list, tuple)) and not v for v in bound)
+        supposed = m.supposing > 0 or empty
+        m.tell(Refusal(op, bound, str(refused), refused.error, at, self.facet(op, bound, refused), m.path, supposed))
         return Unknown(f"after an error: {refused}")
 
     def facet(self, op: Op | InPlace, bound: list, refused: Refused) -> str:

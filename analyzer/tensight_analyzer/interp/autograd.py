@@ -100,7 +100,7 @@ class Autograd:
         operands = tuple(base.tensors(bound))
         if operands:
             made.fields["parents"] = operands
-            if any(t.fact.requires_grad for t in operands):
+            if any(t.fact.requires_grad is not False for t in operands):
                 made.fields["cut"] = at
                 made.fields["no grad"] = self.machine.state["grad"] is False
 

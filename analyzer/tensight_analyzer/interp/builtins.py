@@ -740,6 +740,8 @@ def make_type(m, args, kwargs, at):
         if isinstance(value, (Unknown, OneOf)) and not (isinstance(value, Unknown) and value.python_type):
             return Unknown("the type of an unknown value")
         return m.class_of(value)
+    if len(args) < 3:  # a metaclass tried as a root
+        return Unknown("a class of unknown parts")
     name, bases, namespace = args[:3]
     items = m.mapping_items(namespace) or {}
     return m.new_class(name, bases, m.trail.names({k: v for k, v in items.items() if isinstance(k, str)}),

@@ -266,7 +266,8 @@ SET = {
     "add": set_add, "discard": set_discard, "remove": set_discard, "update": set_update, "copy": lambda m, s, a, k, at:
     m.new_set(s.fields["items"]), "union": set_operation("|"), "intersection": set_operation("&"),
     "difference": set_operation("-"), "clear": list_clear, "pop": list_pop, "__len__": LIST["__len__"],
-    "issubset": lambda m, s, a, k, at: all_in(m, s, a[0], at), "issuperset": lambda m, s, a, k, at: all_in(m, a[0], s, at),
+    "issubset": lambda m, s, a, k, at: all_in(m, s, a[0], at),
+    "issuperset": lambda m, s, a, k, at: all_in(m, a[0], s, at),
     "isdisjoint": lambda m, s, a, k, at: all_in(m, a[0], s, at, False), "__contains__": LIST["__contains__"],
     "__iter__": LIST["__iter__"],
 }  # fmt: skip

@@ -8,39 +8,9 @@ Only `lower.py` creates nodes from libcst; everything downstream knows this file
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from functools import lru_cache
-from operator import attrgetter
+from tensight_analyzer.ir.base import Expr, Node, Span, Stmt, children, node, walk
 
-Span = tuple[int, int, int, int]
-
-
-def node(cls: type) -> type:
-    cls = dataclass(frozen=True, slots=True, eq=False)(cls)
-    names = [f.name for f in fields(cls)]
-    values = attrgetter(*names) if len(names) > 1 else lambda self: (self.span,)
-    # The state methods that `dataclass` writes make pickling three times slower; the disk cache lives by its speed.
-    cls.__reduce__ = lambda self: (cls, values(self))
-    return cls
-
-
-@node
-class Node:
-    span: Span
-
-
-class Expr(Node):
-    """An expression."""
-
-    __slots__ = ()
-
-
-class Stmt(Node):
-    """A statement."""
-
-    __slots__ = ()
-
+__all__ = ["Expr", "Node", "Span", "Stmt", "children", "node", "walk"]  # besides the types below
 
 # -- expressions -------------------------------------------------------------------------------------------------------
 
@@ -202,10 +172,7 @@ class Clause(Node):
 
 @node
 class Comprehension(Expr):
-    """`kind` is list, set, dict or generator; `value` is the mapped value of a dict, else None.
-
-    `local_names` are the names its clauses bind: they live in a scope of their own.
-    """
+    """`kind` is list, set, dict or generator; `value` a dict's mapped value; `local_names` what its own scope binds."""
 
     kind: str
     element: Expr
@@ -241,10 +208,7 @@ class Opaque(Expr):
 
 @node
 class Param(Node):
-    """`kind` is one of "positional" (positional-only), "normal", "args", "keyword" (keyword-only), "kwargs".
-
-    The span is that of the bare name.
-    """
+    """`kind` is positional (by position only), normal, args, keyword (by name only), kwargs; the span is the name's."""
 
     name: str
     kind: str
@@ -254,10 +218,7 @@ class Param(Node):
 
 @node
 class Code(Node):
-    """What a function, lambda or class body executes.
-
-    `local_names` are bound in this scope (parameters included; names declared global or nonlocal excluded).
-    """
+    """What a function, lambda or class body executes.  `local_names` are bound in it, parameters included."""
 
     name: str
     params: tuple[Param, ...]
@@ -377,9 +338,7 @@ class With(Stmt):
 
 @node
 class Pattern(Node):
-    """One `match` pattern.
-
-    `kind` is value, singleton, sequence, mapping, class, star, capture (name None: `_`) or or; `exprs` are the
+    """`kind` is value, singleton, sequence, mapping, class, star, capture (name None: `_`) or or; `exprs` are the
     expressions it compares with (a class first; the keys of a mapping), `parts` its sub-patterns, `names` the keyword
     names of a class pattern for the last `len(names)` parts, `rest` the name after `**`.
     """
@@ -489,30 +448,3 @@ class Chunk(Node):
 
     body: tuple[Stmt, ...]
     comments: tuple[tuple[int, str], ...]
-
-
-def children(n: Node) -> Iterator[Node]:
-    """The nodes directly below `n`, in source order."""
-    for name in _node_fields(n.__class__):
-        value = getattr(n, name)
-        if isinstance(value, Node):
-            yield value
-        elif isinstance(value, tuple):
-            for item in value:
-                if isinstance(item, Node):
-                    yield item
-
-
-def walk(n: Node) -> Iterator[Node]:
-    """`n` and everything below it, parents first (iterative: long chains do not exhaust the stack)."""
-    stack = [n]
-    while stack:
-        top = stack.pop()
-        yield top
-        stack.extend(reversed(list(children(top))))
-
-
-@lru_cache(maxsize=None)
-def _node_fields(cls: type) -> tuple[str, ...]:
-    scalars = {"span", "id", "value_text", "op", "ops", "name", "kind", "why", "names", "level", "module", "doc"}
-    return tuple(f.name for f in fields(cls) if f.name not in scalars or f.type in ("tuple[Alias, ...]",))

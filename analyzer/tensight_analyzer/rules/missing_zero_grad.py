@@ -56,7 +56,7 @@ class MissingZeroGrad(Rule):
     def visit(self, event, scene):
         if event.kind != "accumulated":
             return
-        parts = scene.holder(event).split(".")
+        parts = scene.holder(event).partition("[")[0].split(".")
         name = ".".join(parts[:2] if parts[0] == "self" else parts[:1])  # the model rather than its parameter
         message = (
             f"backward() adds to gradients{f' of `{name}`' if name else ''} that an update has already used: "

@@ -64,9 +64,7 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
             needed = [a for a in inputs if isinstance(a, torch.Tensor) and a.requires_grad]
         with torch.enable_grad():
             given = [
-                a.detach().requires_grad_(b.requires_grad)
-                if isinstance(a, torch.Tensor) and not a.requires_grad
-                else a
+                a.detach().requires_grad_(b.requires_grad) if isinstance(a, torch.Tensor) and not a.requires_grad else a
                 for a, b in zip(given, inputs, strict=False)
             ]
             needed = [a for a in given if isinstance(a, torch.Tensor) and a.requires_grad]

@@ -298,7 +298,8 @@ def _execute(plan: Plan, values: list) -> object:
 
 
 def _tuple_of(op: Op, plan: Plan, results: Sequence) -> object:
-    """Several results as torch returns them: a named tuple where the fields have names, unless a plain one is declared."""
+    """Several results as torch returns them: a named tuple where the fields have names, unless a plain one is
+    declared."""
     if op.outs and op.returns == "tensor":
         return result_class(op.base_name, op.outs)(results)
     return plan.many(results)

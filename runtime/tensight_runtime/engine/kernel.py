@@ -52,9 +52,7 @@ def unshared(array, operands: list):
     """The array, or a copy if it shares memory with an operand: a new tensor has memory of its own."""
     for operand in operands:
         for item in operand if isinstance(operand, (list, tuple)) else (operand,):
-            if arrays.is_array(item) and (
-                array is item or (array.base is not None and arrays.may_share(array, item))
-            ):
+            if arrays.is_array(item) and (array is item or (array.base is not None and arrays.may_share(array, item))):
                 return array.copy()
     return array
 

@@ -322,6 +322,7 @@ __all__ = [
     "ZeroPad3d",
     "attention",
     "functional",
+    "grad",
     "init",
     "modules",
     "parallel",

@@ -34,7 +34,8 @@ def functional(
     inplace_grad: Callable | None = None,
     overload: str = "",
 ) -> tuple[Op, Op]:
-    """`F.<kernel's name>(input, ..., inplace=False)` and the same with inplace=True, which may save the result instead."""
+    """`F.<kernel's name>(input, ..., inplace=False)` and the same with inplace=True, which may save the result
+    instead."""
     name = kernel.__name__.strip("_")
     shared = {"name": name, "shape": same_shape, "dtype": dtype or floating_only(f"{name}_cpu"), "rejects": rejects}
     samples = accepts or [f"{name}({fact})" for fact in ("f32[2, 3]", "f64[]", "f32[0, 3]")]

@@ -50,8 +50,11 @@ def adaptive_dims(n: int, name: str, colon: str = ""):
 
 SizesWithNone = Kind(
     "int?[]",
-    lambda value: all(v is None or Ints.admits(v) is not False for v in value) if isinstance(value,
-        (tuple, list)) else Ints.admits(value),
+    lambda value: (
+        all(v is None or Ints.admits(v) is not False for v in value)
+        if isinstance(value, (tuple, list))
+        else Ints.admits(value)
+    ),
 )
 
 
@@ -190,8 +193,9 @@ def adaptive_maximum(n: int, x: Kind, accepts, rejects) -> tuple[Op, Op]:
     pool = op(f"torch.nn.functional.{name}", name=name, shape=dims, dtype=promote.same(), accepts=accepts,
               rejects=rejects,
               grad_name=grad)(kernel)  # fmt: skip
-    names = (f"torch.nn.functional.{name}", f"torch.nn.functional.{name}_with_indices") + (("torch.adaptive_max_pool1d",
-        ) if n == 1 else ())
+    names = (f"torch.nn.functional.{name}", f"torch.nn.functional.{name}_with_indices") + (
+        ("torch.adaptive_max_pool1d",) if n == 1 else ()
+    )
     indexed = op(*names, name=name, overload="with_indices", shape=dims, dtype=lambda input: (input.dtype, int64),
                  accepts=[call[:-1] + ", return_indices=True)" for call in accepts], outs=("output", "indices"),
                  returns="tuple",
@@ -240,13 +244,23 @@ def lp_pool(n: int, average: Op, x: Kind, accepts) -> Op:
         found = average.infer(values).dims
         return found if found is not None else input.like(shape=None).shape
 
-    return op(f"torch.nn.functional.lp_pool{n}d", name=f"lp_pool{n}d", composite=True, shape=dims, dtype=promote.same(),
-              accepts=accepts)(body)
+    return op(
+        f"torch.nn.functional.lp_pool{n}d",
+        name=f"lp_pool{n}d",
+        composite=True,
+        shape=dims,
+        dtype=promote.same(),
+        accepts=accepts,
+    )(body)
 
 
 lp_pool1d = lp_pool(1, avg_pool1d, Tensor("N C L", "C L"), ["lp_pool1d(f32[2, 3, 8], 2, 3, stride=2)"])
-lp_pool2d = lp_pool(2, avg_pool2d, Tensor("N C H W", "C H W"),
-                    ["lp_pool2d(f32[1, 2, 8, 8], 2, 2)", "lp_pool2d(f32[1, 2, 7, 7], 3.0, 3, 2, True)"])
+lp_pool2d = lp_pool(
+    2,
+    avg_pool2d,
+    Tensor("N C H W", "C H W"),
+    ["lp_pool2d(f32[1, 2, 8, 8], 2, 2)", "lp_pool2d(f32[1, 2, 7, 7], 3.0, 3, 2, True)"],
+)
 lp_pool3d = lp_pool(3, avg_pool3d, Tensor("N C D H W", "C D H W"), ["lp_pool3d(f32[1, 2, 4, 4, 4], 2, 2)"])
 
 
@@ -257,8 +271,9 @@ def unpool(n: int, x: Kind, accepts, rejects) -> Op:
         spatial = shape[len(shape) - n :]
         kernel = spread(kernel_size, n)
         stride = kernel if stride is None else spread(stride, n)
-        default = tuple((s - 1) * st + k - 2 * p for s, st, k,
-                        p in zip(spatial, stride, kernel, spread(padding, n), strict=True))
+        default = tuple(
+            (s - 1) * st + k - 2 * p for s, st, k, p in zip(spatial, stride, kernel, spread(padding, n), strict=True)
+        )
         if output_size is None:
             return default
         wanted = tuple(output_size)[-n:]
@@ -271,8 +286,10 @@ def unpool(n: int, x: Kind, accepts, rejects) -> Op:
         for i, (want, have, st) in enumerate(zip(wanted, default, stride, strict=True)):
             within = isinstance(want, int) and isinstance(have, int) and isinstance(st, int)
             if within and not have - st < want < have + st:
-                raise Refused(f'invalid output_size "{tuple(output_size)}" (dim {i} must be between {have - st} and'
-                              f' {have + st})', ValueError)
+                raise Refused(
+                    f'invalid output_size "{tuple(output_size)}" (dim {i} must be between {have - st} and {have + st})',
+                    ValueError,
+                )
         return wanted
 
     def dims(input, indices, kernel_size, stride=None, padding=0, output_size=None):
@@ -283,14 +300,18 @@ def unpool(n: int, x: Kind, accepts, rejects) -> Op:
             "Expected shape of indices to be same as that of the input tensor ({}) but got indices tensor with "
             "shape: {}"
         )
-        same = [eq(a, b) for a, b in zip(shape, indices.shape,
-                                         strict=False)] if len(shape) == len(indices.shape) else [False]
+        same = (
+            [eq(a, b) for a, b in zip(shape, indices.shape, strict=False)]
+            if len(shape) == len(indices.shape)
+            else [False]
+        )
         for each in same:
             require(each, message, shape, indices.shape)
         return (*shape[: len(shape) - n], *size_of(shape, kernel_size, stride, padding, output_size))
 
-    def body(input: x, indices: Tensor, kernel_size: Ints, stride: OptInts = None, padding: Ints = 0,
-             output_size: Any = None):
+    def body(
+        input: x, indices: Tensor, kernel_size: Ints, stride: OptInts = None, padding: Ints = 0, output_size: Any = None
+    ):
         """Puts each element where its index says, in zeros of the size a pool had; the partial inverse of max_pool."""
         return unpooled(input, indices, size_of(tuple(input.shape), kernel_size, stride, padding, output_size), False)
 
@@ -306,5 +327,6 @@ max_unpool2d = unpool(
      "max_unpool2d(f32[1, 1, 4, 4], i64[1, 1, 4, 3], 2)": "Expected shape of indices to be same as that of the input"
      " tensor"},
 )  # fmt: skip
-max_unpool3d = unpool(3, Tensor("N C D H W", "C D H W"),
-                      ["max_unpool3d(f32[1, 2, 1, 1, 1], i64[1, 2, 1, 1, 1]{0..7}, 2)"], {})
+max_unpool3d = unpool(
+    3, Tensor("N C D H W", "C D H W"), ["max_unpool3d(f32[1, 2, 1, 1, 1], i64[1, 2, 1, 1, 1]{0..7}, 2)"], {}
+)

@@ -159,9 +159,8 @@ def _(input, k, dims):
     a, b = _rotation(input.ndim, k, dims)
     shape = input.shape
     order = exchanged(len(shape), a, b) if k % 2 else range(len(shape))
-    return Fact(
-        input.dtype, tuple(shape[d] for d in order), input.device, contiguous=None if k % 2 else input.contiguous or None
-    )
+    in_order = None if k % 2 else input.contiguous or None
+    return Fact(input.dtype, tuple(shape[d] for d in order), input.device, contiguous=in_order)
 
 
 @rot90.vjp("input")

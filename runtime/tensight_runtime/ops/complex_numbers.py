@@ -65,7 +65,8 @@ def _(g, imag):
     return g.imag
 
 
-@op("torch.polar", shape=broadcasted("abs", "angle"), dtype=_Pair("abs", "angle"), accepts=["polar(f32[2, 3]{0.1..2}, f32[3])"])
+@op("torch.polar", shape=broadcasted("abs", "angle"), dtype=_Pair("abs", "angle"),
+    accepts=["polar(f32[2, 3]{0.1..2}, f32[3])"])  # fmt: skip
 def polar(xp, abs: Tensor, angle: Tensor):
     """Complex numbers from magnitudes and angles."""
     return complex_.kernel(xp, abs * xp.cos(angle), abs * xp.sin(angle))
@@ -105,7 +106,8 @@ def _imag_dtype(input) -> DType | None:
     return input.dtype and input.dtype.to_real()
 
 
-@op("torch.imag", "Tensor.imag", shape=same_shape, in_order=False, dtype=_imag_dtype, alias="view", accepts=["imag(c64[3])"],
+@op("torch.imag", "Tensor.imag", shape=same_shape, in_order=False, dtype=_imag_dtype, alias="view",
+    accepts=["imag(c64[3])"],
     rejects={"imag(f32[2])": "imag is not implemented for tensors with non-complex dtypes."})  # fmt: skip
 def imag(xp, input: Tensor):
     """The imaginary parts, in the same memory."""

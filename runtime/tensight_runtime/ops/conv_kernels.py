@@ -27,16 +27,18 @@ class Geometry:
         right = self.right or self.left
         return tuple(
             window_count(size, k, s, lo + hi, d)
-            for size, k, s, lo, hi, d in zip(spatial, self.kernel, self.stride, self.left, right, self.dilation,
-                                             strict=True)
+            for size, k, s, lo, hi, d in zip(
+                spatial, self.kernel, self.stride, self.left, right, self.dilation, strict=True
+            )
         )
 
     def pads(self, spatial, count):
         """(left, right) so that exactly `count` windows fit; the right side may be negative, a cut."""
         return tuple(
             (lo, (c - 1) * s + d * (k - 1) + 1 - lo - size)
-            for size, c, k, s, lo, d in zip(spatial, count, self.kernel, self.stride, self.left, self.dilation,
-                                            strict=True)
+            for size, c, k, s, lo, d in zip(
+                spatial, count, self.kernel, self.stride, self.left, self.dilation, strict=True
+            )
         )
 
     def full(self, spatial, pads):
@@ -156,4 +158,3 @@ def weight_gradient(xp, g, x, geometry: Geometry):
         for start in range(0, cols.shape[0], some):  # products of many samples at once may be larger than the windows
             w += xp.matmul(cols[start : start + some], part[start : start + some]).sum(axis=0)
     return xp.ascontiguousarray(w.swapaxes(1, 2)).reshape(out, x.shape[1] // groups, *geometry.kernel)
-

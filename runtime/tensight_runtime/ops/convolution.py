@@ -66,8 +66,7 @@ def conv_transpose_dims(n: int):
         )
         for size in out:
             message = (
-                "Given input size per channel: ({}). Calculated output size per channel: ({}). Output size is too "
-                "small"
+                "Given input size per channel: ({}). Calculated output size per channel: ({}). Output size is too small"
             )
             require(gt(size, 0), message, listed(x[2:]), listed(out))
         return (*x[:1], w[1] * groups, *out) if len(input.shape) == n + 2 else (w[1] * groups, *out)
@@ -104,8 +103,9 @@ def _numbers(value, n: int, name: str):
         "expected {} to be a single integer value or a list of {} values to match the convolution dimensions, but "
         "got {}=[{}]"
     )
-    return spread(value, n, what=words.format(name, n, name, listed(value, ", ") if isinstance(value, (list,
-        tuple)) else value))
+    return spread(
+        value, n, what=words.format(name, n, name, listed(value, ", ") if isinstance(value, (list, tuple)) else value)
+    )
 
 
 def _named_padding(padding, stride) -> bool | None:
@@ -184,6 +184,11 @@ def _batch(x, n: int):
     return (x[None], True) if x.ndim == n + 1 else (x, False)
 
 
+def _node_name(n: int):
+    """torch removes the batch dim that it put in."""
+    return lambda input: "ConvolutionBackward0" if input.ndim == n + 2 else "SqueezeBackward1"
+
+
 def convolution(n: int, x: Kind, w: Kind, accepts, rejects) -> Op:
     """torch.nn.functional.conv{n}d."""
 
@@ -200,7 +205,7 @@ def convolution(n: int, x: Kind, w: Kind, accepts, rejects) -> Op:
     names = (f"torch.nn.functional.conv{n}d", f"torch.conv{n}d")
     conv = op(*names, name=f"conv{n}d", shape=conv_dims(n), dtype=agreed("input", "weight"), autocast="lower",
               accepts=accepts,
-              rejects=rejects, grad_name="ConvolutionBackward0")(kernel)  # fmt: skip
+              rejects=rejects, grad_name=_node_name(n))(kernel)  # fmt: skip
 
     @conv.vjp("input")
     def _(g, input, weight, stride, padding, dilation, groups):
@@ -243,7 +248,7 @@ def transposed_convolution(n: int, x: Kind, w: Kind, accepts, rejects) -> Op:
     names = (f"torch.nn.functional.conv_transpose{n}d", f"torch.conv_transpose{n}d")
     conv = op(*names, name=f"conv_transpose{n}d", shape=conv_transpose_dims(n), dtype=agreed("input", "weight"),
               autocast="lower",
-              accepts=accepts, rejects=rejects, grad_name="ConvolutionBackward0")(kernel)  # fmt: skip
+              accepts=accepts, rejects=rejects, grad_name=_node_name(n))(kernel)  # fmt: skip
 
     @conv.vjp("input")
     def _(g, input, weight, stride, padding, groups, dilation):
@@ -365,8 +370,9 @@ def conv_input(xp, input_size: Size, weight: Tensor, grad_output: Tensor, stride
     """The gradient a convolution passes to its input."""
     n = weight.ndim - 2
     g, single = _batch(grad_output, n)
-    x = input_gradient(xp, g, weight, Geometry(weight.shape[2:], stride, padding, dilation, groups),
-                       tuple(input_size[-n:]))
+    x = input_gradient(
+        xp, g, weight, Geometry(weight.shape[2:], stride, padding, dilation, groups), tuple(input_size[-n:])
+    )
     return x[0] if single else x
 
 

@@ -108,8 +108,9 @@ def _sizes(equation: Equation, operands):
                 "einsum(): subscript {} has size {} for operand {} which does not broadcast with previously seen "
                 "size {}"
             )
-            sizes[letter] = _meet(sizes[letter], size, message, letter, size, i,
-                                  sizes[letter]) if letter in sizes else size
+            sizes[letter] = (
+                _meet(sizes[letter], size, message, letter, size, i, sizes[letter]) if letter in sizes else size
+            )
     return sizes, batch
 
 
@@ -148,8 +149,10 @@ def einsum_dtype(equation, operands):
         return None
     dtypes = [t.dtype for t in operands]
     known = [d for d in dtypes if d]
-    if len(set(known)) > 1 and len(known) == len(dtypes) and set("".join(read(equation, len(operands)).inputs)) - set(
-        read(equation, len(operands)).output
+    if (
+        len(set(known)) > 1
+        and len(known) == len(dtypes)
+        and set("".join(read(equation, len(operands)).inputs)) - set(read(equation, len(operands)).output)
     ):
         raise Refused(f"expected scalar type {scalar_name(dtypes[0])} but found {scalar_name(dtypes[1])}")
     return result_type([(t.dtype, 1) for t in operands])
@@ -298,7 +301,8 @@ def _spread_diagonal(result, mine: str, distinct, extent):
     return result.permute(order)
 
 
-@op("torch.einsum", overload="sublist", composite=True, in_order=False, shape=lambda args: einsum_dims(*from_sublists(args)),
+@op("torch.einsum", overload="sublist", composite=True, in_order=False,
+    shape=lambda args: einsum_dims(*from_sublists(args)),
     dtype=lambda args: einsum_dtype(*from_sublists(args)), alias="maybe", varargs="args", name="einsum",
     accepts=["einsum(f32[2, 3], [0, 1], f32[3, 4], [1, 2], [0, 2])", "einsum(f32[2, 3], [..., 1])"])  # fmt: skip
 def einsum_sublist(args: Any):

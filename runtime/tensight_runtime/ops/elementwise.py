@@ -227,6 +227,16 @@ def fact_of(value: object) -> Fact | None:
     return value.fact if isinstance(value, TensorLike) else None
 
 
+def numbered(name: str, tensor: int, number: int, param: str = "other") -> Callable:
+    """torch's name of the node of an operator that is two of torch's: for a tensor operand, and for a number."""
+    names = {True: f"{name}Backward{number}", False: f"{name}Backward{tensor}"}
+    return {
+        "other": lambda other: names[is_number(other)], "min": lambda min: names[is_number(min)],
+        "max": lambda max: names[is_number(max)], "weight": lambda weight: names[is_number(weight)],
+        "value": lambda value: names[is_number(value)],
+    }[param]  # fmt: skip
+
+
 def is_number(value: object) -> bool:
     """A Python number, whose value is known."""
     return isinstance(value, (int, float, complex))

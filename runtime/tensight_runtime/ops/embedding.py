@@ -91,8 +91,13 @@ def _row(padding_idx, rows: int) -> int:
 @op("torch.embedding", overload="weight_first", composite=True, dtype=promote.same("weight"),
     shape=lambda weight, indices: embedding_dims(indices, weight), accepts=["embedding(f32[5, 4], i64[2, 3]{0..4})"],
     name="embedding")  # fmt: skip
-def embedding_of(weight: Tensor("num dim"), indices: Tensor, padding_idx: Int = -1, scale_grad_by_freq: Bool = False,
-                 sparse: Bool = False):
+def embedding_of(
+    weight: Tensor("num dim"),
+    indices: Tensor,
+    padding_idx: Int = -1,
+    scale_grad_by_freq: Bool = False,
+    sparse: Bool = False,
+):
     """`torch.embedding`: the table comes first; -1 means no padding row."""
     return embedding(indices, weight, None if padding_idx < 0 else padding_idx, None, 2.0, scale_grad_by_freq, sparse)
 
@@ -186,8 +191,10 @@ def bag_dims(input, weight, offsets=None, mode="mean", per_sample_weights=None, 
             NotImplementedError,
         )
     if len(weight.shape) != 2:
-        raise Refused(f"Expected 2-dimensional tensor, but got {len(weight.shape)}-dimensional tensor for argument #1"
-                      f" 'weight' (while checking arguments for embedding_bag)")
+        raise Refused(
+            f"Expected 2-dimensional tensor, but got {len(weight.shape)}-dimensional tensor for argument #1"
+            f" 'weight' (while checking arguments for embedding_bag)"
+        )
     check_indices(input, weight.shape[0], "embedding_bag")
     return (bags, weight.shape[1])
 
@@ -243,8 +250,10 @@ def _check_offsets(offsets, length: int) -> None:
         return
     first, last = int(offsets[0]), int(offsets[-1])
     if first != 0:
-        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from"
-                           f" position 0. However, got {first}")
+        raise RuntimeError(
+            f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from"
+            f" position 0. However, got {first}"
+        )
     if last > length:
         raise RuntimeError(f"offsets[-1] can not be greater than input's length {length} but got offsets[-1] of {last}")
 

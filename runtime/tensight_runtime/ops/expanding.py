@@ -3,7 +3,6 @@
 from tensight_runtime.ops.layout import integer, integers, numbers, strided, strides_of, unsure, viewed
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq, ge
-from tensight_runtime.spec.dtype import int64
 from tensight_runtime.spec.kind import Int, OptInt, Size, Tensor
 from tensight_runtime.spec.op import op
 from tensight_runtime.spec.require import Refused, require
@@ -277,4 +276,3 @@ def _(g, input_shape, places, dim):
         if dim is None
         else zeros.index_add(dim, places, g)
     )
-

@@ -36,6 +36,7 @@ def fractional_dims(shape, n: int, kernel_size, output_size, output_ratio):
 
 @op(shape=lambda input, output_size: [input.shape[: input.ndim - len(output_size)] + tuple(output_size)] * 2,
     dtype=lambda input: (input.dtype, int64), outs=("output", "indices"),
+    grad_name=lambda output_size: f"FractionalMaxPool{len(output_size)}DBackward0",
     accepts=["fractional_windows(f32[2, 3, 6, 7], f32[2, 3, 2], (2, 2), (3, 3))"])  # fmt: skip
 def fractional_windows(xp, input: Tensor, samples: Tensor, kernel: Size, output_size: Size):
     """Greatest element of each window and its flat index; samples (N, C, n) say where a plane's windows start."""
@@ -53,8 +54,9 @@ def fractional_windows(xp, input: Tensor, samples: Tensor, kernel: Size, output_
         starts = ((xp.arange(count) + u) * step).astype("int64") - (u * step).astype("int64")
         starts[:, count - 1] = size - k
         places = (starts[:, :, None] + xp.arange(k)) * area
-        places = places.reshape(-1, *(count if i == d else 1 for i in range(n)),
-                                *(k if i == d else 1 for i in range(n)))
+        places = places.reshape(
+            -1, *(count if i == d else 1 for i in range(n)), *(k if i == d else 1 for i in range(n))
+        )
         flat = places if flat is None else flat + places
         area *= size
     windows = flat.reshape(planes.shape[0], *output_size, -1)

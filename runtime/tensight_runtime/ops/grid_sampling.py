@@ -16,8 +16,10 @@ from tensight_runtime.spec.shape import sizes_of
 def grid_sample_dims(input, grid, mode="bilinear", padding_mode="zeros"):
     x, g = input.shape, grid.shape
     if isinstance(mode, str) and mode not in ("bilinear", "nearest", "bicubic"):
-        raise Refused(f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got:"
-                      f" '{mode}'", ValueError)
+        raise Refused(
+            f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'",
+            ValueError,
+        )
     if isinstance(padding_mode, str) and padding_mode not in ("zeros", "border", "reflection"):
         words = "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
         raise Refused(f"{words}'{padding_mode}'", ValueError)

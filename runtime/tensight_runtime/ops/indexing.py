@@ -32,9 +32,29 @@ def _getitem_alias(input, index):
     return "view"
 
 
+_WHOLE = slice(None)
+
+
+def _getitem_name(index) -> str:
+    """The last step of an index that gives a view, as torch takes it apart."""
+    items = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(item, (bool, list)) or hasattr(item, "fact") for item in items):
+        return "IndexBackward0"
+    steps = [item for item in items if item is not Ellipsis and (item != _WHOLE or item is index)]
+    if not steps:
+        return "AliasBackward0"
+    return (
+        "UnsqueezeBackward0"
+        if steps[-1] is None
+        else "SliceBackward0"
+        if isinstance(steps[-1], slice)
+        else "SelectBackward0"
+    )
+
+
 @op(
     "Tensor.__getitem__",
-    name="getitem", alias=_getitem_alias, dtype=promote.same(), any_device=True, grad_name="IndexBackward0",
+    name="getitem", alias=_getitem_alias, dtype=promote.same(), any_device=True, grad_name=_getitem_name,
     accepts=["getitem(f32[3, 5], 1)", "getitem(f32[3, 5], (slice(None), -1))",
              "getitem(f32[4, 3, 5], (..., slice(1, 4, 2), None))",
              "getitem(f32[3, 5], (0, 0))", "getitem(f32[3, 5], i64[4]{0..2})",

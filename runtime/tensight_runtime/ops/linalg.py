@@ -112,6 +112,12 @@ def add_scaled(xp, input, product, beta, alpha):
 # --- matmul and linear ------------------------------------------------------------------------------------------------
 
 
+def _product_name(input, other) -> str:
+    """The last of the operators that torch makes the product of."""
+    names = {(1, 1): "DotBackward0", (1, 2): "SqueezeBackward4", (2, 1): "MvBackward0", (2, 2): "MmBackward0"}
+    return names.get((input.ndim, other.ndim), "UnsafeViewBackward0")
+
+
 def matmul_dims(input, other):
     """(..., m, k) @ (..., k, n): 1-d operands are a row or a column, leading dims broadcast."""
     a, b = input.shape, other.shape
@@ -128,8 +134,10 @@ def matmul_dims(input, other):
     left = (1, *a) if row else a
     batch = broadcast_dims(left[:-2], b[:-2])
     if len(b) == 2:
-        message, values = "mat1 and mat2 shapes cannot be multiplied ({}x{} and {}x{})", (product(left[:-1]), left[-1],
-            *b)
+        message, values = (
+            "mat1 and mat2 shapes cannot be multiplied ({}x{} and {}x{})",
+            (product(left[:-1]), left[-1], *b),
+        )
         kernel = "addmm_impl_cpu_"
     else:
         message = "Expected size for first two dimensions of batch2 tensor to be: [{}, {}] but got: [{}, {}]."
@@ -150,7 +158,7 @@ def _same_as_vector(mat, vec) -> None:
 
 @op(
     "torch.matmul", "Tensor.matmul", "Tensor.__matmul__", "torch.linalg.matmul",
-    shape=matmul_dims,
+    shape=matmul_dims, grad_name=_product_name,
     dtype=agreed("input", "other"),
     autocast="lower",
     accepts=["matmul(f32[2, 3], f32[3, 5])", "matmul(f32[7, 1, 2, 3], f32[4, 3, 5])", "matmul(f32[3], f32[3])",
@@ -200,6 +208,12 @@ def _(g, input, other_shape):
     return adjoint(input) @ g
 
 
+def _linear_name(input, weight, bias) -> str:
+    if bias is None:
+        return _product_name(input, weight)
+    return "AddmmBackward0" if input.ndim == 2 else "ViewBackward0"
+
+
 def linear_dims(input, weight, bias=None):
     x, w = input.shape, weight.shape
     if not x or not w:
@@ -223,7 +237,7 @@ def linear_dims(input, weight, bias=None):
 
 @op(
     "torch.nn.functional.linear",
-    shape=linear_dims,
+    shape=linear_dims, grad_name=_linear_name,
     dtype=agreed("input", "weight"),
     autocast="lower",
     accepts=["linear(f32[4, 3], f32[5, 3], f32[5])", "linear(f32[2, 4, 3], f32[5, 3])",

@@ -103,7 +103,8 @@ def cholesky_solve_dims(input, input2):
     return (*broadcast_dims(b[:-2], a[:-2]), *b[-2:])
 
 
-@op("torch.cholesky_solve", "Tensor.cholesky_solve", in_order=False, shape=cholesky_solve_dims, dtype=agreed("input", "input2"),
+@op("torch.cholesky_solve", "Tensor.cholesky_solve", in_order=False, shape=cholesky_solve_dims, dtype=agreed("input",
+    "input2"),
     accepts=["cholesky_solve(f64[3, 2], f64[3, 3])", "cholesky_solve(f64[3, 2], f64[2, 3, 3], upper=True)"],
     rejects={"cholesky_solve(f32[2, 3], f32[3, 3])": "Incompatible matrix sizes for cholesky_solve: each A matrix is"
              " 3 by 3 but each b matrix"

@@ -33,8 +33,11 @@ def power_dims(input, n):
 def matrix_power(input: Square, n: Int):
     """The product of n copies of a square matrix; of its inverse if n is negative."""
     if n == 0:
-        return (input * 0).masked_fill(input.new_ones(input.shape[:-1]).diag_embed().bool(),
-                                       1) if input.numel() else input * 1
+        return (
+            (input * 0).masked_fill(input.new_ones(input.shape[:-1]).diag_embed().bool(), 1)
+            if input.numel()
+            else input * 1
+        )
     if n < 0:
         input, n = linalg_inv(input), -n
     result = None
@@ -68,14 +71,21 @@ def _rank(xp, input, atol, rtol, hermitian):
     accepts=["matrix_rank(f32[3, 4])", "matrix_rank(f64[5, 3, 3], atol=0.5)", "matrix_rank(f64[3, 3], rtol=0.5)"],
     rejects={"matrix_rank(f32[3])": "torch.linalg.matrix_rank: The input tensor input must have at least 2"
              " dimensions."})  # fmt: skip
-def matrix_rank(xp, input: Tensor("... m n"), *, atol: OptTensorOrNum = None, rtol: OptTensorOrNum = None,
-                hermitian: Bool = False):
+def matrix_rank(
+    xp, input: Tensor("... m n"), *, atol: OptTensorOrNum = None, rtol: OptTensorOrNum = None, hermitian: Bool = False
+):
     """How many singular values lie above max(atol, rtol * the greatest)."""
     return _rank(xp, input, atol, rtol, hermitian)
 
 
-@op("torch.linalg.matrix_rank", name="matrix_rank", overload="tol", shape=rank_dims, dtype=int64,
-    accepts=["matrix_rank(f32[3, 4], 0.5)"])
+@op(
+    "torch.linalg.matrix_rank",
+    name="matrix_rank",
+    overload="tol",
+    shape=rank_dims,
+    dtype=int64,
+    accepts=["matrix_rank(f32[3, 4], 0.5)"],
+)
 def matrix_rank_tol(xp, input: Tensor("... m n"), tol: TensorOrNum, hermitian: Bool = False):
     """How many singular values lie above tol."""
     return _rank(xp, input, tol, 0.0, hermitian)
@@ -201,8 +211,13 @@ def tensorsolve_dims(input, other, dims=None):
     return result
 
 
-@op("torch.linalg.tensorsolve", composite=True, shape=tensorsolve_dims, dtype=promote.same(),
-    accepts=["tensorsolve(f64[2, 3, 6], f64[2, 3])"])
+@op(
+    "torch.linalg.tensorsolve",
+    composite=True,
+    shape=tensorsolve_dims,
+    dtype=promote.same(),
+    accepts=["tensorsolve(f64[2, 3, 6], f64[2, 3])"],
+)
 def tensorsolve(input: Tensor, other: Tensor, dims: OptInts = None):
     """X with tensordot(input, X, X.ndim) = other."""
     if dims is not None:
@@ -275,7 +290,8 @@ def diagonal_dims(A, offset=0, dim1=-2, dim2=-1):
     return (*(s for i, s in enumerate(shape) if i not in (first, second)), smax(smin(rows, columns), 0))
 
 
-@op("torch.linalg.diagonal", name="linalg_diagonal", composite=True, in_order=False, shape=diagonal_dims, dtype=promote.same("A"),
+@op("torch.linalg.diagonal", name="linalg_diagonal", composite=True, in_order=False, shape=diagonal_dims,
+    dtype=promote.same("A"),
     alias="view",
     accepts=["linalg_diagonal(f32[2, 3])", "linalg_diagonal(f32[2, 3, 4], offset=1, dim1=0, dim2=1)"],
     rejects={"linalg_diagonal(f32[3])": "Dimension out of range (expected to be in range of [-1, 0], but got"

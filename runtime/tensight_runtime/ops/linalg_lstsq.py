@@ -38,8 +38,12 @@ def pinv_dims(input):
     return (*shape[:-2], shape[-1], shape[-2])
 
 
-@op(shape=pinv_dims, dtype=promote.same(), accepts=["pseudoinverse(f64[4, 3], None, None, False)"],
-    grad_name="LinalgPinvBackward0")
+@op(
+    shape=pinv_dims,
+    dtype=promote.same(),
+    accepts=["pseudoinverse(f64[4, 3], None, None, False)"],
+    grad_name="LinalgPinvBackward0",
+)
 def pseudoinverse(xp, input: Tensor("... m n"), atol: OptTensorOrNum, rtol: OptTensorOrNum, hermitian: Bool):
     """The pseudoinverse by singular values; those below max(atol, rtol * greatest) count as 0."""
     if input.shape[-1] == 0 or input.shape[-2] == 0:
@@ -72,8 +76,9 @@ def pinv_gradient(g, A, P):
     accepts=["linalg_pinv(f64[4, 3])", "linalg_pinv(f64[2, 3, 4], rtol=0.1)", "linalg_pinv(f32[0, 3])"],
     rejects={"linalg_pinv(f32[3])": "linalg.pinv(Float{[3]}): expected a tensor with 2 or more dimensions of float,"
              " double, cfloat or cdouble types"})  # fmt: skip
-def linalg_pinv(input: Tensor("... m n"), *, atol: OptTensorOrNum = None, rtol: OptTensorOrNum = None,
-                hermitian: Bool = False):
+def linalg_pinv(
+    input: Tensor("... m n"), *, atol: OptTensorOrNum = None, rtol: OptTensorOrNum = None, hermitian: Bool = False
+):
     """The pseudoinverse (..., n, m)."""
     return pseudoinverse(input, atol, rtol, hermitian)
 
@@ -85,8 +90,14 @@ def linalg_pinv_rcond(input: Tensor("... m n"), rcond: OptTensorOrNum, hermitian
     return pseudoinverse(input, 0.0, rcond, hermitian)
 
 
-@op("torch.pinverse", "Tensor.pinverse", composite=True, shape=pinv_dims, dtype=promote.same(),
-    accepts=["pinverse(f64[4, 3])"])
+@op(
+    "torch.pinverse",
+    "Tensor.pinverse",
+    composite=True,
+    shape=pinv_dims,
+    dtype=promote.same(),
+    accepts=["pinverse(f64[4, 3])"],
+)
 def pinverse(input: Tensor("... m n"), rcond: OptNum = 1e-15):
     """`linalg.pinv` under its older name."""
     return pseudoinverse(input, 0.0, rcond, False)
@@ -102,8 +113,10 @@ def lstsq_dims(input, b, driver=None):
     if len(shape) < 1:
         raise Refused("torch.linalg.lstsq: other must have at least 1 dimension.")
     if not 0 <= len(a) - len(shape) <= 1:
-        raise Refused("torch.linalg.lstsq: input.dim() must be greater or equal to other.dim() and (input.dim() -"
-                      " other.dim()) <= 1")
+        raise Refused(
+            "torch.linalg.lstsq: input.dim() must be greater or equal to other.dim() and (input.dim() -"
+            " other.dim()) <= 1"
+        )
     if isinstance(driver, UnknownLike):
         raise RankUnknown
     if driver is not None and driver not in DRIVERS:

@@ -221,8 +221,12 @@ def bilinear_dims(input1, input2, weight, bias=None):
         message = "bilinear(): input batch dimensions do not match at dim {}: got {} and {}"
         require(eq(a[i], b[i]), message, i, a[i], b[i])
     for name, size, want in (("input1", a[-1], w[1]), ("input2", b[-1], w[2])):
-        require(eq(size, want), f"bilinear(): {name} size does not match weight size: got {{}} but expected {{}}", size,
-                want)
+        require(
+            eq(size, want),
+            f"bilinear(): {name} size does not match weight size: got {{}} but expected {{}}",
+            size,
+            want,
+        )
     if bias is not None:
         have = bias.shape[0] if bias.shape else 1
         require(eq(have, w[0]), "bilinear(): bias size does not match weight size: got {} but expected {}", have, w[0])
@@ -238,8 +242,9 @@ def bilinear_dims(input1, input2, weight, bias=None):
     rejects={"bilinear(f32[2, 3], f32[2, 4], f32[5, 3, 3])": "bilinear(): input2 size does not match weight size: got"
              " 4 but"
              " expected 3"})  # fmt: skip
-def bilinear(xp, input1: Tensor("... in1"), input2: Tensor("... in2"), weight: Tensor("out in1 in2"),
-             bias: OptTensor = None):
+def bilinear(
+    xp, input1: Tensor("... in1"), input2: Tensor("... in2"), weight: Tensor("out in1 in2"), bias: OptTensor = None
+):
     """y[o] = x1^T A[o] x2 + b[o]; weight is (out, in1, in2)."""
     y = xp.einsum("...i,oij,...j->...o", input1, weight, input2, optimize=True)
     return y if bias is None else y + bias
@@ -283,8 +288,9 @@ def chain_dims(tensors):
     message = "multi_dot(): tensors {} and {} with shapes {} and {} cannot be multiplied"
     for i, (a, b) in enumerate(zip(tensors, tensors[1:], strict=False)):
         require(eq(a.shape[-1], b.shape[0]), message, i, i + 1, a.shape, b.shape)
-        same_dtype(a, b, "multi_dot(): all tensors must have be the same dtype but tensor 0 is {} and tensor 1 {}",
-                   scalar_name)
+        same_dtype(
+            a, b, "multi_dot(): all tensors must have be the same dtype but tensor 0 is {} and tensor 1 {}", scalar_name
+        )
     return tensors[0].shape[:-1] + tensors[-1].shape[1:]
 
 

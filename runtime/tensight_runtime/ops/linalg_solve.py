@@ -37,8 +37,11 @@ def matrix(A, name: str, letter: str = "A"):
 def square(A, name: str):
     """The shape of (a batch of) square matrices of floats."""
     shape = matrix(A, name)
-    require(eq(shape[-1], shape[-2]), name + ": A must be batches of square matrices, but they are {} by {} matrices",
-            *shape[-2:])
+    require(
+        eq(shape[-1], shape[-2]),
+        name + ": A must be batches of square matrices, but they are {} by {} matrices",
+        *shape[-2:],
+    )
     floating(A, name)
     return shape
 
@@ -205,8 +208,10 @@ def solve_dims(A, B, left=True):
     vector = _is_vector(a, b)
     columns = (*b, 1) if vector else b
     if vector and not left:
-        raise Refused("linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In"
-                      " this case linalg.solve is equivalent to B / A.squeeze(-1)")
+        raise Refused(
+            "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In"
+            " this case linalg.solve is equivalent to B / A.squeeze(-1)"
+        )
     incompatible(a, columns, left, "linalg.solve")
     batch = broadcast_dims(columns[:-2], a[:-2])
     return (*batch, columns[-2]) if vector else (*batch, *columns[-2:])

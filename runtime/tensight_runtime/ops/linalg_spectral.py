@@ -19,14 +19,16 @@ def qr_dims(A, mode="reduced"):
     if isinstance(mode, UnknownLike):
         raise RankUnknown
     if mode not in ("reduced", "complete", "r"):
-        raise Refused(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or"
-                      f" 'complete'")
+        raise Refused(
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
+        )
     batch, m, n = shape[:-2], *shape[-2:]
     k = m if mode == "complete" else _least(A)
     return [(0,) if mode == "r" else (*batch, m, k), (*batch, k, n)]
 
 
-@op("torch.linalg.qr", name="linalg_qr", in_order=False, shape=qr_dims, dtype=lambda A: (A.dtype, A.dtype), outs=("Q", "R"),
+@op("torch.linalg.qr", name="linalg_qr", in_order=False, shape=qr_dims, dtype=lambda A: (A.dtype, A.dtype),
+    outs=("Q", "R"),
     grad_name="LinalgQrBackward0",
     accepts=["linalg_qr(f64[3, 3])", "linalg_qr(f64[2, 4, 3])", "linalg_qr(f64[3, 5])",
              "linalg_qr(f32[4, 3], mode='complete')", "linalg_qr(f32[4, 3], mode='r')",
@@ -47,12 +49,15 @@ def linalg_qr(xp, A: Tensor("... m n"), mode: Str = "reduced"):
 @linalg_qr.vjp("A")
 def _(g, Q, R, mode):
     if mode == "r":
-        raise RuntimeError("linalg_qr_backward: The QR decomposition is not differentiable when mode='r'. Please use"
-                           " torch.linalg.qr(..., mode='reduced')")
+        raise RuntimeError(
+            "linalg_qr_backward: The QR decomposition is not differentiable when mode='r'. Please use"
+            " torch.linalg.qr(..., mode='reduced')"
+        )
     m, n = Q.shape[-2], R.shape[-1]
     if mode == "complete" and m > n:
-        raise RuntimeError("linalg_qr_backward: The QR decomposition is not differentiable when mode='complete' and"
-                           " nrows > ncols.")
+        raise RuntimeError(
+            "linalg_qr_backward: The QR decomposition is not differentiable when mode='complete' and nrows > ncols."
+        )
     gQ, gR = g
     if m >= n:
         return _square_qr(gQ, gR, Q, R)
@@ -100,7 +105,8 @@ def svd_dims(A, full_matrices=True):
     return [(*batch, m, m if full_matrices else k), (*batch, k), (*batch, n if full_matrices else k, n)]
 
 
-@op("torch.linalg.svd", name="linalg_svd", in_order=False, shape=svd_dims, dtype=lambda A: (A.dtype, A.dtype and A.dtype.to_real(),
+@op("torch.linalg.svd", name="linalg_svd", in_order=False, shape=svd_dims, dtype=lambda A: (A.dtype,
+    A.dtype and A.dtype.to_real(),
     A.dtype), outs=("U", "S", "Vh"),
     grad_name="LinalgSvdBackward0",
     accepts=["linalg_svd(f64[3, 3])", "linalg_svd(f64[2, 4, 3], full_matrices=False)", "linalg_svd(f64[2, 4])",
@@ -156,7 +162,8 @@ def _values_dims(A):
     return (*shape[:-2], _least(A))
 
 
-@op("torch.linalg.svdvals", name="linalg_svdvals", composite=True, shape=_values_dims, dtype=lambda A: A.dtype and A.dtype.to_real(),
+@op("torch.linalg.svdvals", name="linalg_svdvals", composite=True, shape=_values_dims,
+    dtype=lambda A: A.dtype and A.dtype.to_real(),
     accepts=["linalg_svdvals(f64[3, 4])", "linalg_svdvals(c128[2, 3, 2])"],
     rejects={"linalg_svdvals(f32[3])": "linalg.svd: The input tensor A must have at least 2 dimensions."})  # fmt: skip
 def linalg_svdvals(A: Tensor("... m n"), *, driver: OptStr = None):
@@ -169,8 +176,6 @@ def linalg_svdvals(A: Tensor("... m n"), *, driver: OptStr = None):
 def singular_values(xp, A: Tensor("... m n")):
     """The singular values alone, without a derivative."""
     return xp.linalg.svd(A, compute_uv=False)
-
-
 
 
 def old_svd_dims(input, some=True, compute_uv=True):
@@ -257,8 +262,6 @@ def linalg_eigvalsh(input: Tensor("... n n"), UPLO: Str = "L"):
 def real_eigenvalues(xp, input: Tensor("... n n"), UPLO: Str = "L"):
     """The eigenvalues alone, without a derivative."""
     return xp.linalg.eigvalsh(input, UPLO=UPLO.upper())
-
-
 
 
 @op("torch.linalg.eig", name="linalg_eig", shape=lambda input: [square(input, "linalg.eig")[:-1], input.shape],

@@ -77,8 +77,9 @@ def _solved(xp, A, B, upper: bool):
              " (3x3 and 2x1)",
              "solve_triangular(f32[3, 3], f32[3], upper=True)": "linalg.solve_triangular: The input tensor B must"
              " have at least 2"})  # fmt: skip
-def solve_triangular(xp, input: Tensor("... n n"), B: Tensor("... n k"), *, upper: Bool, left: Bool = True,
-                     unitriangular: Bool = False):
+def solve_triangular(
+    xp, input: Tensor("... n n"), B: Tensor("... n k"), *, upper: Bool, left: Bool = True, unitriangular: Bool = False
+):
     """X with A X = B (X A = B if not left); only the upper or lower triangle of A counts."""
     A = triangle(xp, input, upper, unitriangular)
     if left:
@@ -102,8 +103,10 @@ def triangular_solve_dims(input, A):
     b, a = input.shape, A.shape
     for letter, shape in (("b", b), ("A", a)):
         if len(shape) < 2:
-            raise Refused(f"torch.triangular_solve: Expected {letter} to have at least 2 dimensions, but it has"
-                          f" {len(shape)} dimensions instead")
+            raise Refused(
+                f"torch.triangular_solve: Expected {letter} to have at least 2 dimensions, but it has"
+                f" {len(shape)} dimensions instead"
+            )
     message = "Incompatible matrix sizes for triangular_solve: each A matrix is {} by {} but each b matrix is {} by {}"
     require(eq(a[-1], b[-2]), message, a[-1], a[-1], *b[-2:])
     batch = broadcast_dims(b[:-2], a[:-2])
@@ -117,8 +120,13 @@ def triangular_solve_dims(input, A):
     rejects={"triangular_solve(f32[2, 1], f32[3, 3])": "Incompatible matrix sizes for triangular_solve: each A matrix"
              " is 3 by 3 but each b matrix is"
              " 2 by 1"})  # fmt: skip
-def triangular_solve(input: Tensor("... n k"), A: Tensor("... n n"), upper: Bool = True, transpose: Bool = False,
-                     unitriangular: Bool = False):
+def triangular_solve(
+    input: Tensor("... n k"),
+    A: Tensor("... n n"),
+    upper: Bool = True,
+    transpose: Bool = False,
+    unitriangular: Bool = False,
+):
     """The older form of `linalg.solve_triangular`: the solution, and a copy of A."""
     matrix = A.mT if transpose else A
     solution = solve_triangular(matrix, input, upper=upper != transpose, unitriangular=unitriangular)
@@ -171,7 +179,7 @@ def permutation(xp, pivots, m: int):
         other = flat[:, i] - 1
         upper, lower = order[samples, i].copy(), order[samples, other].copy()
         order[samples, i], order[samples, other] = lower, upper
-    P = (xp.arange(m)[None, :, None] == order[:, None, :])
+    P = xp.arange(m)[None, :, None] == order[:, None, :]
     return P.reshape(*pivots.shape[:-1], m, m)
 
 
@@ -222,7 +230,8 @@ def lu_factor_dims(A):
     return [A.shape, (*A.shape[:-2], _least(A))]
 
 
-@op("torch.linalg.lu_factor", name="linalg_lu_factor", in_order=False, shape=lu_factor_dims, dtype=lambda A: (A.dtype, int32),
+@op("torch.linalg.lu_factor", name="linalg_lu_factor", in_order=False, shape=lu_factor_dims,
+    dtype=lambda A: (A.dtype, int32),
     outs=("LU", "pivots"),
     grad_name="LinalgLuFactorExBackward0", accepts=["linalg_lu_factor(f64[3, 3])", "linalg_lu_factor(f64[2, 4, 3])"],
     rejects={"linalg_lu_factor(f32[3])": "torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: [3]"
@@ -278,8 +287,9 @@ def linalg_lu(A: Tensor("... m n"), *, pivot: Bool = True):
     return lu_unpack(*linalg_lu_factor(A, pivot=pivot))
 
 
-@op(shape=lambda pivots, size: (*pivots.shape[:-1], size, size), dtype=int32,
-    accepts=["pivots_matrix(i32[3]{3..3}, 3)"])
+@op(
+    shape=lambda pivots, size: (*pivots.shape[:-1], size, size), dtype=int32, accepts=["pivots_matrix(i32[3]{3..3}, 3)"]
+)
 def pivots_matrix(xp, pivots: Tensor, size: Int):
     """The permutation matrices that pivots stand for."""
     return permutation(xp, pivots, size).astype("int32")
@@ -297,12 +307,14 @@ def lu_solve_dims(LU, B, left=True):
     return (*broadcast_dims(b[:-2], a[:-2]), *b[-2:])
 
 
-@op("torch.linalg.lu_solve", name="linalg_lu_solve", composite=True, in_order=False, shape=lu_solve_dims, dtype=promote.same("B"),
+@op("torch.linalg.lu_solve", name="linalg_lu_solve", composite=True, in_order=False, shape=lu_solve_dims,
+    dtype=promote.same("B"),
     accepts=["linalg_lu_solve(f64[3, 3], i32[3]{3..3}, f64[3, 2])",
              "linalg_lu_solve(f64[3, 3], i32[3]{3..3}, f64[2, 3], left=False)",
              "linalg_lu_solve(f64[3, 3], i32[3]{3..3}, f64[3, 2], adjoint=True)"])  # fmt: skip
-def linalg_lu_solve(LU: Tensor("... n n"), pivots: Tensor, B: Tensor("... n k"), *, left: Bool = True,
-                    adjoint: Bool = False):
+def linalg_lu_solve(
+    LU: Tensor("... n n"), pivots: Tensor, B: Tensor("... n k"), *, left: Bool = True, adjoint: Bool = False
+):
     """X with A X = B (X A = B if not left; A^H if adjoint), from the factors of A."""
     if not left:
         return linalg_lu_solve(LU, pivots, B.mH, left=True, adjoint=not adjoint).mH

@@ -77,6 +77,10 @@ def check_types(input, target, weight):
         raise Refused(f"expected scalar type {scalar_name(input.dtype)} but found {scalar_name(weight.dtype)}")
 
 
+def _nll_name(input) -> str:
+    return "NllLossBackward0" if input.ndim < 3 else "NllLoss2DBackward0" if input.ndim == 4 else "ViewBackward0"
+
+
 def nll_dims(input, target, weight, size_average, reduce, reduction):
     dims = loss_dims(lambda: index_dims(input, target, weight), chosen(reduction, size_average, reduce))
     check_types(input, target, weight)
@@ -85,7 +89,7 @@ def nll_dims(input, target, weight, size_average, reduce, reduction):
 
 @op(
     "torch.nn.functional.nll_loss",
-    shape=nll_dims, dtype=promote.same(), autocast="fp32", extras=("total",), grad_name="NllLossBackward0",
+    shape=nll_dims, dtype=promote.same(), autocast="fp32", extras=("total",), grad_name=_nll_name,
     accepts=[
         "nll_loss(f32[3, 4], i64[3]{0..3})", "nll_loss(f32[2, 4, 5, 5], i64[2, 5, 5]{0..3}, f32[4]{0..1})",
         "nll_loss(f32[2, 4, 5], i64[2, 5]{0..3}, reduction='none')", "nll_loss(f32[4], i64[]{0..3})",

@@ -82,7 +82,13 @@ def _places(size: int, lo: int, hi: int, mode: str) -> list[int]:
     return [2 * (size - 1) - abs(i) if abs(i) >= size else abs(i) for i in at]
 
 
-@op("torch.nn.functional.pad", shape=pad_dims, dtype=promote.same(), grad_name="ConstantPadNdBackward0",
+def _pad_name(pad, mode) -> str:
+    names = {"constant": "ConstantPadNd", "reflect": f"ReflectionPad{len(pad) // 2}D", "circular": "CopySlices",
+             "replicate": f"ReplicationPad{len(pad) // 2}D"}  # fmt: skip
+    return names[mode] + ("" if mode == "circular" else "Backward0")
+
+
+@op("torch.nn.functional.pad", shape=pad_dims, dtype=promote.same(), grad_name=_pad_name,
     accepts=["pad(f32[2, 3], (1, 2))", "pad(f32[2, 3], (1, 1, 2, -1), value=1.5)", "pad(i64[2, 3], (1, 1), value=1.5)",
              "pad(bool[2], (0, 1))",
              "pad(f32[1, 2, 3], (2, 1), mode='reflect')", "pad(f32[1, 2, 3, 4], (1, 2, 2, 1), mode='reflect')",

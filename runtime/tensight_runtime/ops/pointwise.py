@@ -9,6 +9,7 @@ from tensight_runtime.ops.elementwise import (
     fact_of,
     is_number,
     not_derived,
+    numbered,
     real_only,
 )
 from tensight_runtime.spec import promote
@@ -128,7 +129,7 @@ def _(g, alpha):
 
 @op(
     "torch.rsub", "Tensor.__rsub__",
-    shape=broadcasted("input", "other"), dtype=_Scaled(subtracts=True), grad_name="RsubBackward1",
+    shape=broadcasted("input", "other"), dtype=_Scaled(subtracts=True), grad_name=numbered("Rsub", 0, 1),
     accepts=["rsub(f32[2, 3], 1)", "rsub(f32[2, 3], f32[3])", "rsub(i64[3], 1.5)"],
     rejects={"rsub(bool[2], 1)": "Subtraction, the `-` operator, with a bool tensor is not supported."},
 )  # fmt: skip
@@ -337,6 +338,7 @@ remainder = binary(
     lambda g: g,
     _quotient_grad,
     also=("Tensor.__mod__",),
+    grad_name=numbered("Remainder", 1, 0),
     dtype=Refusing(promote.promoted(), "bc", "\"remainder_cpu\" not implemented for '{}'"),
     accepts=[
         "remainder(f32[2, 3], f32[3])",
@@ -375,6 +377,7 @@ fmod = binary(
     "fmod", "What is left of input after subtracting other * trunc(input / other); it has input's sign.",
     lambda xp, input, other: (_refuse_zero(xp, input, other), arithmetic(xp.fmod, input, other))[1],
     lambda g: g, lambda g, input, other: -g * input.div(other, rounding_mode="trunc"),
+    grad_name=numbered("Fmod", 1, 0),
     dtype=Refusing(promote.promoted(), "bc", "\"fmod_cpu\" not implemented for '{}'"),
     accepts=["fmod(f32[2, 3], f32[3])", "fmod(i64[4]{0..9}, 3)", "fmod(f32[4], -1.5)"],
 )  # fmt: skip

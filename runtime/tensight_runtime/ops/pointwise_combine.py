@@ -8,6 +8,7 @@ from tensight_runtime.ops.elementwise import (
     fact_of,
     is_number,
     not_derived,
+    numbered,
     real_only,
 )
 from tensight_runtime.spec import promote
@@ -42,6 +43,7 @@ def _lerp_dtype(input, end, weight) -> DType | None:
     shape=broadcasted("input", "end", "weight"),
     dtype=_lerp_dtype,
     inplace=True,
+    grad_name=numbered("Lerp", 1, 0, "weight"),
     accepts=[
         "lerp(f32[2, 3], f32[3], 0.3)",
         "lerp(f32[2, 3], f32[3], 0.7)",
@@ -188,7 +190,7 @@ heaviside.vjp("values")(not_derived("heaviside"))
 copysign = binary(
     "copysign", "The magnitude of input with the sign of other.", lambda xp, input, other: xp.copysign(input, other),
     lambda g, input, out: g * (out / input).masked_fill(input == 0, 0.0), lambda g, out: g.new_zeros(g.shape),
-    dtype=real_only("copysign_cpu", promote.promoted_float()),
+    grad_name=numbered("Copysign", 0, 1), dtype=real_only("copysign_cpu", promote.promoted_float()),
     accepts=["copysign(f32[2, 3], f32[3])", "copysign(f32[3], -2.0)", "copysign(i64[2], i64[2])"],
 )  # fmt: skip
 
@@ -202,7 +204,8 @@ xlogy = binary(
     "xlogy", "input * log(other), 0 where input is 0.", _xlogy,
     lambda g, input, other: g * _log_of(input, other).masked_fill((input == 0) & (other <= 0), 0.0),
     lambda g, input, other: g * input / other,
-    also=("torch.special.xlogy",), dtype=real_only("xlogy_cpu", promote.promoted_float()),
+    also=("torch.special.xlogy",), grad_name=numbered("Xlogy", 0, 2),
+    dtype=real_only("xlogy_cpu", promote.promoted_float()),
     accepts=["xlogy(f32[2, 3], f32[3]{1..3})", "xlogy(f32[3], 2)", "xlogy(i64[3], i64[3]{1..4})"],
 )  # fmt: skip
 

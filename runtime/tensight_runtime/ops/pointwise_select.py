@@ -7,6 +7,7 @@ from tensight_runtime.ops.elementwise import (
     fact_of,
     host,
     is_number,
+    numbered,
     real_only,
     select,
     wrapped,
@@ -136,6 +137,7 @@ def _(g, input, min, max):
     shape=broadcasted("input", "min"),
     dtype=real_only("clamp_min"),
     inplace=True,
+    grad_name=numbered("ClampMin", 1, 0, "min"),
     accepts=["clamp_min(f32[2, 3], 0)", "clamp_min(f32[2, 3], f32[3])", "clamp_min(i64[3], 0.5)"],
 )
 def clamp_min(xp, input: Tensor, min: TensorOrNum):
@@ -159,6 +161,7 @@ def _(g, input, min):
     shape=broadcasted("input", "max"),
     dtype=real_only("clamp_max"),
     inplace=True,
+    grad_name=numbered("ClampMax", 1, 0, "max"),
     accepts=["clamp_max(f32[2, 3], 0)", "clamp_max(f32[2, 3], f32[3])", "clamp_max(i64[3], 0.5)"],
 )
 def clamp_max(xp, input: Tensor, max: TensorOrNum):
@@ -276,6 +279,7 @@ def _mask_dtype(input, mask, value) -> DType | None:
     shape=broadcasted("input", "mask"),
     dtype=_mask_dtype,
     inplace=True,
+    grad_name=numbered("MaskedFill", 1, 0, "value"),
     accepts=[
         "masked_fill(f32[2, 3], bool[3], -1e9)",
         "masked_fill(i64[3], bool[3], 1.5)",

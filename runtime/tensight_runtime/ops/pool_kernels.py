@@ -181,4 +181,3 @@ def divisor(xp, pool: Pool, count_include_pad: bool, divisor_override, dtype):
     if full and (count_include_pad or not any(pool.padding)):
         return prod(pool.kernel)
     return window_sizes(xp, pool, count_include_pad, dtype)
-

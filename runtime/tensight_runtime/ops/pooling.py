@@ -31,9 +31,11 @@ def pooled_dims(shape, n: int, name: str, kernel_size, stride, padding, dilation
     count = "two ints" if n == 2 else "three ints"
     kernel = spread(kernel_size, n, what=f"{name}: kernel_size must either be a single int, or a tuple of {count}")
     stride = () if stride is None else stride
-    stride = kernel if stride in ((), []) else spread(stride, n,
-                                                      what=f"{name}: stride must either be omitted, a single int, or"
-                                        f" a tuple of {count}")
+    stride = (
+        kernel
+        if stride in ((), [])
+        else spread(stride, n, what=f"{name}: stride must either be omitted, a single int, or a tuple of {count}")
+    )
     padding = spread(padding, n, what=f"{name}: padding must either be a single int, or a tuple of {count}")
     dilation = spread(dilation, n, what=f"{name}: dilation must be either a single int, or a tuple of {count}")
     spatial = shape[len(shape) - n :]
@@ -68,8 +70,7 @@ def _max_pool_rank(shape, n: int) -> None:
         raise Refused(f"non-empty {n + 1}D or {n + 2}D (batch mode) tensor expected for input")
     for size in shape[-n - 1 :]:
         message = (
-            f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, but "
-            f"got:{{}}"
+            f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:{{}}"
         )
         require(ne(size, 0), message, shape)
 
@@ -90,9 +91,12 @@ def max_pool_dims(n: int):
         require(gt(k, 0), "max_pool1d() kernel_size must be greater than zero, but got {}", k)
         require(gt(s, 0), "max_pool1d() stride must be greater than zero, but got {}", s)
         require(ge(p, 0), "max_pool1d() padding must be non-negative, but got {}", p)
-        require(le(p, k // 2),
-                "max_pool1d() padding should be at most half of kernel size, but got padding={} and kernel_size={}", p,
-                k)
+        require(
+            le(p, k // 2),
+            "max_pool1d() padding should be at most half of kernel size, but got padding={} and kernel_size={}",
+            p,
+            k,
+        )
         require(gt(d, 0), "max_pool1d() dilation must be greater than zero, but got {}", d)
         out = pooled_size(input.shape[-1], k, s, p, d, known_flag(ceil_mode))
         require(gt(out, 0), "max_pool1d() Invalid computed output size: {}", out)
@@ -188,6 +192,7 @@ def _(g, input, kernel_size, stride, padding, dilation, ceil_mode, n):
 
 
 @op(shape=lambda input, indices, size: input.shape[: len(input.shape) - len(size)] + tuple(size), dtype=promote.same(),
+    grad_name=lambda size: "SqueezeBackward1" if len(size) == 1 else f"MaxUnpool{len(size)}DBackward0",
     accepts=["unpooled(f32[2, 3, 2, 2], i64[2, 3, 2, 2]{0..15}, (4, 4))"])  # fmt: skip
 def unpooled(xp, input: Tensor, indices: Tensor, size: Size, add: Bool = True):
     """Adds each element to (or puts it in) the place its flat index names in a zero tensor (..., *size)."""

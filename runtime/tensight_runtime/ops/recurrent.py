@@ -38,8 +38,12 @@ def _sum(part, h, w, b):
 
 
 LSTM = Cell(4, 2, lambda part, state, w, b: tuple(lstm_step(_sum(part, state[0], w, b), state[1])))
-GRU = Cell(3, 1, lambda part, state, w, b: (gru_step(part, state[0] @ w if b is None else state[0] @ w + b, state[0]),),
-           folds=False)
+GRU = Cell(
+    3,
+    1,
+    lambda part, state, w, b: (gru_step(part, state[0] @ w if b is None else state[0] @ w + b, state[0]),),
+    folds=False,
+)
 TANH = Cell(1, 1, lambda part, state, w, b: (_sum(part, state[0], w, b).tanh(),))
 RELU = Cell(1, 1, lambda part, state, w, b: (_sum(part, state[0], w, b).relu(),))
 
@@ -148,15 +152,18 @@ def layer_dims(cell: Cell, input, states, params, has_biases, num_layers, bidire
     shape = input.shape
     if len(shape) != (2 if packed else 3):
         bound = len(shape)
-        raise Refused(f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], but got 2)",
-                      IndexError)
+        raise Refused(
+            f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], but got 2)", IndexError
+        )
     if not packed:
         require(gt(shape[1] if batch_first else shape[0], 0), "Expected sequence length to be larger than 0 in RNN")
     hidden = states[0].shape
     if len(hidden) != 3:
         raise Refused(f"Expected hidden to be a 3D tensor, but got {len(hidden)}D tensor")
-    require(eq(hidden[0], num_layers * directions) if isinstance(num_layers, int) else True,
-            "Expected more hidden states in stacked_rnn")
+    require(
+        eq(hidden[0], num_layers * directions) if isinstance(num_layers, int) else True,
+        "Expected more hidden states in stacked_rnn",
+    )
     if not packed:
         batch = shape[0] if batch_first else shape[1]
         require(eq(hidden[1], batch), "Expected hidden size {}, got {}", (hidden[0], batch, hidden[2]), hidden)
@@ -203,12 +210,26 @@ def layer(names: str, cell: Cell, outs, accepts, packed_accepts) -> tuple[Op, Op
         return layer_dims(cell, data, as_list(hx), params, has_biases, num_layers, bidirectional, False, True)
 
     random = lambda dropout, train: not (train is False or dropout == 0)
-    shared = {"composite": True, "name": names, "outs": outs, "random": random, "autocast": "lower", "returns": "tuple",
-              "in_order": False}
-    first = op(f"torch.{names}", shape=padded_dims, dtype=agreed("input", "params", "hx"), accepts=accepts,
-               **shared)(padded)
-    second = op(f"torch.{names}", overload="data", shape=packed_dims, dtype=agreed("data", "params", "hx"),
-                accepts=packed_accepts, **shared)(packed)
+    shared = {
+        "composite": True,
+        "name": names,
+        "outs": outs,
+        "random": random,
+        "autocast": "lower",
+        "returns": "tuple",
+        "in_order": False,
+    }
+    first = op(f"torch.{names}", shape=padded_dims, dtype=agreed("input", "params", "hx"), accepts=accepts, **shared)(
+        padded
+    )
+    second = op(
+        f"torch.{names}",
+        overload="data",
+        shape=packed_dims,
+        dtype=agreed("data", "params", "hx"),
+        accepts=packed_accepts,
+        **shared,
+    )(packed)
     return first, second
 
 
@@ -273,15 +294,27 @@ def cell_dims(gates: int):
              " hidden_size: got 5, expected 4",
              "lstm_cell(f32[2, 2], (f32[2, 4], f32[2, 4]), f32[16, 3], f32[16, 4])": "input has inconsistent"
              " input_size: got 2 expected 3"})  # fmt: skip
-def lstm_cell(input: Tensor("N I"), hx: Tensors, w_ih: Tensor("g I"), w_hh: Tensor("g H"), b_ih: OptTensor = None,
-              b_hh: OptTensor = None):
+def lstm_cell(
+    input: Tensor("N I"),
+    hx: Tensors,
+    w_ih: Tensor("g I"),
+    w_hh: Tensor("g H"),
+    b_ih: OptTensor = None,
+    b_hh: OptTensor = None,
+):
     """One LSTM step for (N, input) and (h, c): the next (h, c)."""
     return LSTM.step(_linear(input, w_ih, b_ih), tuple(hx), w_hh.mT, b_hh)
 
 
 def _cell(names: str, cell: Cell) -> Op:
-    def body(input: Tensor("N I"), hx: Tensor("N H"), w_ih: Tensor("g I"), w_hh: Tensor("g H"), b_ih: OptTensor = None,
-             b_hh: OptTensor = None):
+    def body(
+        input: Tensor("N I"),
+        hx: Tensor("N H"),
+        w_ih: Tensor("g I"),
+        w_hh: Tensor("g H"),
+        b_ih: OptTensor = None,
+        b_hh: OptTensor = None,
+    ):
         """One step for (N, input) and the hidden state: the next hidden state."""
         return cell.step(_linear(input, w_ih, b_ih), (hx,), w_hh.mT, b_hh)[0]
 

@@ -1,7 +1,7 @@
 """The elementwise part of one recurrent step, fused: LSTM and GRU, with their first and second derivatives.
 
-    LSTM  i, f, o = sigmoid(a, b, d); g = tanh(e); c' = f c + i g; h = o tanh(c')        gates in the order a b e d
-    GRU   r, z = sigmoid; n = tanh(n1 + r n2); h' = n + z (h - n)                        gates in the order r z n
+LSTM  i, f, o = sigmoid(a, b, d); g = tanh(e); c' = f c + i g; h = o tanh(c')        gates in the order a b e d
+GRU   r, z = sigmoid; n = tanh(n1 + r n2); h' = n + z (h - n)                        gates in the order r z n
 """
 
 from tensight_runtime.spec import promote
@@ -91,8 +91,12 @@ def _gru_gates(xp, x, y, h):
     return r, z, xp.tanh(x[:, 2 * n :] + r * y[:, 2 * n :])
 
 
-@op(shape=lambda h: h.shape, dtype=promote.same("h"), grad_name="GruCellBackward0",
-    accepts=["gru_step(f32[2, 9], f32[2, 9], f32[2, 3])"])
+@op(
+    shape=lambda h: h.shape,
+    dtype=promote.same("h"),
+    grad_name="GruCellBackward0",
+    accepts=["gru_step(f32[2, 9], f32[2, 9], f32[2, 3])"],
+)
 def gru_step(xp, x: Tensor("N g"), y: Tensor("N g"), h: Tensor("N H")):
     """The state after a step, from what enters the gates from the input and from the state, (N, 3 H) each."""
     _, z, n = _gru_gates(xp, x, y, h)

@@ -1,5 +1,6 @@
 """Counting: bincount, histc, unique."""
 
+from tensight_runtime.ops.elementwise import not_derived
 from tensight_runtime.ops.reducing import floats_only, known
 from tensight_runtime.spec.cond import eq
 from tensight_runtime.spec.dtype import float32, float64, int64
@@ -33,6 +34,7 @@ def bincount_dtype(weights):
 @op(
     "torch.bincount", "Tensor.bincount",
     shape=bincount_dims, dtype=bincount_dtype, syncs=True,
+    grad_name="NotImplemented",
     accepts=[
         "bincount(i64[5]{0..3})", "bincount(i32[4]{0..3}, f32[4])", "bincount(i64[3]{0..3}, minlength=9)",
         "bincount(i64[3]{0..3}, i64[3])", "bincount(i64[0])",
@@ -48,6 +50,9 @@ def bincount(xp, input: Tensor, weights: OptTensor = None, minlength: Int = 0):
     if input.size and input.min() < 0:
         raise RuntimeError(INTEGRAL)
     return xp.bincount(input.astype("int64"), weights, minlength)
+
+
+bincount.vjp("weights")(not_derived("bincount"))
 
 
 def histc_dims(bins, min, max):
@@ -109,6 +114,7 @@ def unique_facts(input, return_inverse, return_counts, dim):
 
 @op(
     "torch.unique", "Tensor.unique",
+    grad_name=lambda dim: "Unique2Backward0" if dim is None else "UniqueDimBackward0",
     syncs=True, in_order=False,
     accepts=[
         "unique(i64[7]{0..3})", "unique(f32[2, 3])",
@@ -166,3 +172,14 @@ def _(input, return_inverse, return_counts, dim):
 @unique_consecutive.rule
 def _(input, return_inverse, return_counts, dim):
     return unique_facts(input, return_inverse, return_counts, dim)
+
+
+@unique.vjp("input")
+def _(g, dim):
+    name = "_unique2" if dim is None else "unique_dim"
+    raise NotImplementedError(f"the derivative for '{name}' is not implemented.")
+
+
+@unique_consecutive.vjp("input")
+def _(g):
+    raise NotImplementedError("the derivative for 'unique_consecutive' is not implemented.")

@@ -12,15 +12,25 @@ RANKS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5, "lanczos": 4}
 SMOOTH = ("linear", "bilinear", "bicubic", "trilinear", "lanczos")
 
 
-def interpolated(shape, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None,
-                 antialias=False):
+def interpolated(
+    shape,
+    size=None,
+    scale_factor=None,
+    mode="nearest",
+    align_corners=None,
+    recompute_scale_factor=None,
+    antialias=False,
+):
     """The output's dims, and per spatial dim the factor that decides where outputs lie (None: the sizes do)."""
     if isinstance(mode, UnknownLike) or isinstance(size, UnknownLike) or isinstance(scale_factor, UnknownLike):
         raise RankUnknown
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None and not isinstance(align_corners, UnknownLike):
-            raise Refused("align_corners option can only be set with the interpolating modes: linear | bilinear |"
-                          " bicubic | trilinear", ValueError)
+            raise Refused(
+                "align_corners option can only be set with the interpolating modes: linear | bilinear |"
+                " bicubic | trilinear",
+                ValueError,
+            )
     n = len(shape) - 2
     if size is not None and scale_factor is not None:
         raise Refused("only one of size or scale_factor should be defined", ValueError)
@@ -38,8 +48,11 @@ def interpolated(shape, size=None, scale_factor=None, mode="nearest", align_corn
         out = tuple(scaled_size(s, f) for s, f in zip(shape[2:], given, strict=True))
         factors = (None,) * n if recompute_scale_factor is True else given
     if antialias is True and not (mode in ("bilinear", "bicubic", "lanczos") and len(shape) == 4):
-        raise Refused("Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D"
-                      " tensor as input", ValueError)
+        raise Refused(
+            "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D"
+            " tensor as input",
+            ValueError,
+        )
     wanted = RANKS.get(mode)
     if len(shape) not in (3, 4, 5) or (wanted is None and mode not in ("nearest", "nearest-exact", "area")):
         modes = "nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact"
@@ -72,8 +85,15 @@ def _wrong_length(shape, given, is_size: bool):
     )
 
 
-def interpolate_dims(input, size=None, scale_factor=None, mode="nearest", align_corners=None,
-                     recompute_scale_factor=None, antialias=False):
+def interpolate_dims(
+    input,
+    size=None,
+    scale_factor=None,
+    mode="nearest",
+    align_corners=None,
+    recompute_scale_factor=None,
+    antialias=False,
+):
     return interpolated(input.shape, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)[0]
 
 
@@ -85,8 +105,15 @@ def _samplings(mode, before, after, factors, align_corners, antialias):
             yield i - n, Sampling(kind, size, count, factor, align_corners, antialias)
 
 
+def _interpolation_name(input, mode, antialias) -> str:
+    n = input.ndim - 2
+    if mode == "area":
+        return f"AdaptiveAvgPool{n}DBackward0"
+    return f"Upsample{mode.title().replace('-', '')}{n}D{'Aa' if antialias else ''}Backward0"
+
+
 @op("torch.nn.functional.interpolate", shape=interpolate_dims, dtype=promote.same(),
-    grad_name="UpsampleNearest2DBackward0",
+    grad_name=_interpolation_name,
     accepts=["interpolate(f32[1, 3, 4, 4], scale_factor=2)", "interpolate(f32[1, 3, 5], size=7, mode='linear')",
              "interpolate(f32[1, 2, 4, 5], (7, 3), mode='bilinear', align_corners=True)",
              "interpolate(f32[1, 2, 4, 5], scale_factor=(1.7, 0.6), mode='bilinear')",
@@ -124,8 +151,9 @@ def interpolate(xp, input: Tensor("N C H W", "N C L", "N C D H W"), size: OptInt
                 align_corners: OptBool = None, recompute_scale_factor: OptBool = None,
                 antialias: Bool = False):  # fmt: skip
     """Resizes the spatial dims of (N, C, *spatial) to `size`, or by `scale_factor`: sizes are floor(input * factor)."""
-    dims, factors = interpolated(input.shape, size, scale_factor, mode, align_corners, recompute_scale_factor,
-                                 antialias)
+    dims, factors = interpolated(
+        input.shape, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias
+    )
     y = input.astype("float32") if input.dtype.char == "e" else input
     for axis, sampling in _samplings(mode, input.shape[2:], dims[2:], factors, align_corners, antialias):
         if mode == "area":
@@ -137,8 +165,9 @@ def interpolate(xp, input: Tensor("N C H W", "N C L", "N C D H W"), size: OptInt
 
 @interpolate.vjp("input")
 def _(g, input_shape, scale_factor, size, mode, align_corners, recompute_scale_factor, antialias):
-    return interpolate_input(g, tuple(input_shape), size, scale_factor, mode, align_corners, recompute_scale_factor,
-                             antialias)
+    return interpolate_input(
+        g, tuple(input_shape), size, scale_factor, mode, align_corners, recompute_scale_factor, antialias
+    )
 
 
 @op(shape=lambda input_size: tuple(input_size), dtype=promote.same("grad"),
@@ -148,12 +177,14 @@ def interpolate_input(xp, grad: Tensor, input_size: Size, size: OptInts, scale_f
                       align_corners: OptBool,
                       recompute_scale_factor: OptBool, antialias: Bool):  # fmt: skip
     """The gradient an interpolation passes to its input."""
-    dims, factors = interpolated(tuple(input_size), size, scale_factor, mode, align_corners, recompute_scale_factor,
-                                 antialias)
+    dims, factors = interpolated(
+        tuple(input_size), size, scale_factor, mode, align_corners, recompute_scale_factor, antialias
+    )
     y = grad.astype("float32") if grad.dtype.char == "e" else grad
     for axis, sampling in _samplings(mode, tuple(input_size)[2:], dims[2:], factors, align_corners, antialias):
-        matrix = averaging(xp, sampling.size, sampling.count, y.dtype) if mode == "area" else sampling.matrix(xp,
-            y.dtype)
+        matrix = (
+            averaging(xp, sampling.size, sampling.count, y.dtype) if mode == "area" else sampling.matrix(xp, y.dtype)
+        )
         y = along(xp, y, axis, matrix.T)
     return grad.copy() if y is grad else y.astype(grad.dtype, copy=False)
 
@@ -166,8 +197,13 @@ def _(g, size, scale_factor, mode, align_corners, recompute_scale_factor, antial
 @op("torch.nn.functional.upsample", composite=True,
     shape=lambda input, size, scale_factor, mode: interpolate_dims(input, size, scale_factor, mode),
     dtype=promote.same(), accepts=["upsample(f32[1, 2, 3, 3], scale_factor=2)"])  # fmt: skip
-def upsample(input: Tensor, size: OptInts = None, scale_factor: OptNums = None, mode: Str = "nearest",
-             align_corners: OptBool = None):
+def upsample(
+    input: Tensor,
+    size: OptInts = None,
+    scale_factor: OptNums = None,
+    mode: Str = "nearest",
+    align_corners: OptBool = None,
+):
     """The older name of interpolate."""
     return interpolate(input, size, scale_factor, mode, align_corners)
 

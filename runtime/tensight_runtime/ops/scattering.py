@@ -1,5 +1,6 @@
 """Values written or added at the places an index tensor names: scatter and its kin.  The in-place forms are derived."""
 
+from tensight_runtime.ops.elementwise import not_derived
 from tensight_runtime.ops.gathering import as_vector, bounded, leading, places
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq, le
@@ -144,7 +145,7 @@ def _reduce_dims(input, dim, index, reduce, src=None):
 
 @op(
     "torch.scatter", "Tensor.scatter",
-    name="scatter", overload="reduce", dtype=promote.same(), inplace=True,
+    name="scatter", overload="reduce", dtype=promote.same(), inplace=True, grad_name="NotImplemented",
     shape=lambda input, dim, index, src, reduce: _reduce_dims(input, dim, index, reduce, src),
     accepts=["scatter(f32[3, 5], 0, i64[2, 5]{0..2}, f32[2, 5], reduce='add')"],
     rejects={"scatter(f32[3, 5], 0, i64[2, 5]{0..2}, f32[2, 5], reduce='sum')": "reduce argument must be either add"},
@@ -154,9 +155,13 @@ def scatter_reduced(xp, input: Tensor, dim: Int, index: Tensor, src: Tensor, *, 
     return combined(xp, input, dim, index, src, reduce)
 
 
+scatter_reduced.vjp("input")(not_derived("scatter"))
+scatter_reduced.vjp("src")(not_derived("scatter"))
+
+
 @op(
     "torch.scatter", "Tensor.scatter",
-    name="scatter", overload="value_reduce", dtype=promote.same(), inplace=True,
+    name="scatter", overload="value_reduce", dtype=promote.same(), inplace=True, grad_name="NotImplemented",
     shape=lambda input, dim, index, reduce: _reduce_dims(input, dim, index, reduce),
     accepts=["scatter(f32[3, 5], 0, i64[2, 5]{0..2}, 2.0, reduce='multiply')"],
     rejects={"scatter(f32[3, 5], 0, i64[2, 5]{0..2}, 1, reduce='sum')": "reduce argument must be either add or"},
@@ -164,6 +169,9 @@ def scatter_reduced(xp, input: Tensor, dim: Int, index: Tensor, src: Tensor, *, 
 def scatter_value_reduced(xp, input: Tensor, dim: Int, index: Tensor, value: Num, *, reduce: Str):
     """Like `scatter` of a number, but it is added to what is there, or multiplied with it."""
     return combined(xp, input, dim, index, value, reduce)
+
+
+scatter_value_reduced.vjp("input")(not_derived("scatter"))
 
 
 @op(

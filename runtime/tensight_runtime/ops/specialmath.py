@@ -224,7 +224,8 @@ def polygamma(xp, n: int, x):
 
 
 def _trigamma(xp, x):
-    """The derivative of digamma, in the precision of `x`: reflected below 0.5, then six terms and the expansion beyond."""
+    """The derivative of digamma, in the precision of `x`: reflected below 0.5, then six terms and the expansion
+    beyond."""
     mirrored = x < 0.5
     sine = xp.sin(x.dtype.type(pi) * x)
     y = xp.where(mirrored, 1 - x, x)

@@ -17,8 +17,12 @@ def _pairs(kernel_size, dilation, padding, stride):
         sizes = pairs[list(named).index(name)]
         word = "non-negative" if low == 0 else "greater than zero"
         for size in sizes:
-            require(ge(size, low), f"{name.split('_')[0]} should be {word}, but got {name.split('_')[0]}_height: {{}}"
-                    f" {name.split('_')[0]}_width: {{}}", *sizes)
+            require(
+                ge(size, low),
+                f"{name.split('_')[0]} should be {word}, but got {name.split('_')[0]}_height: {{}}"
+                f" {name.split('_')[0]}_width: {{}}",
+                *sizes,
+            )
     return pairs
 
 
@@ -36,8 +40,10 @@ def unfold_dims(input, kernel_size, dilation=1, padding=0, stride=1):
         )
     kernel, dilation, padding, stride = _pairs(kernel_size, dilation, padding, stride)
     channels, spatial = shape[-3], shape[-2:]
-    count = tuple(window_count(s, k, st, 2 * p, d) for s, k, d, p,
-                  st in zip(spatial, kernel, dilation, padding, stride, strict=True))
+    count = tuple(
+        window_count(s, k, st, 2 * p, d)
+        for s, k, d, p, st in zip(spatial, kernel, dilation, padding, stride, strict=True)
+    )
     for c in count:
         require(
             gt(c, 0),
@@ -56,14 +62,16 @@ def unfold_dims(input, kernel_size, dilation=1, padding=0, stride=1):
              " 0), calculated shape of the array of sliding blocks as (0, 0), but its components must be at least one.",
              "unfold(f32[1, 3, 8, 8], (3, 3, 3))": "It is expected kernel_size equals to 2, but got size"
              " 3"})  # fmt: skip
-def unfold(xp, input: Tensor("N C H W", "C H W"), kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0,
-           stride: Ints = 1):
+def unfold(
+    xp, input: Tensor("N C H W", "C H W"), kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1
+):
     """Sliding blocks as columns: (N, C, H, W) to (N, C * kernel, blocks)."""
     x = input[None] if input.ndim == 3 else input
     geometry = Geometry(spread(kernel_size, 2), stride, padding, dilation, 1)
     count = geometry.count(x.shape[2:])
-    view = windows(xp, padded(xp, x, geometry.pads(x.shape[2:], count)), geometry.kernel, geometry.stride,
-                   geometry.dilation, count)
+    view = windows(
+        xp, padded(xp, x, geometry.pads(x.shape[2:], count)), geometry.kernel, geometry.stride, geometry.dilation, count
+    )
     cols = xp.array(view).reshape(x.shape[0], x.shape[1] * product(geometry.kernel), product(count))
     return cols[0] if input.ndim == 3 else cols
 
@@ -89,8 +97,9 @@ def fold_dims(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
         "input.size(1)={} and kernel_size=({})."
     )
     require(divides(product(kernel), shape[-2]), message, shape[-2], listed(kernel, ", "))
-    count = tuple(window_count(s, k, st, 2 * p, d) for s, k, d, p,
-                  st in zip(size, kernel, dilation, padding, stride, strict=True))
+    count = tuple(
+        window_count(s, k, st, 2 * p, d) for s, k, d, p, st in zip(size, kernel, dilation, padding, stride, strict=True)
+    )
     given = "Given output_size=({}), kernel_size=({}), dilation=({}), padding=({}), stride=({}), "
     words = tuple(listed(v, ", ") for v in (size, kernel, dilation, padding, stride))
     require(

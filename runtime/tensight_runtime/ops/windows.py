@@ -85,7 +85,10 @@ def windows(xp, x, kernel, stride, dilation, count):
 def taps(kernel, stride, dilation, count):
     """For each element of the kernel, in row-major order: its index and the slices of the padded input it meets."""
     for index in every(*map(range, kernel)):
-        yield index, tuple(
-            slice(k * d, k * d + (c - 1) * s + 1, s)
-            for k, s, d, c in zip(index, stride, dilation, count, strict=True)
+        yield (
+            index,
+            tuple(
+                slice(k * d, k * d + (c - 1) * s + 1, s)
+                for k, s, d, c in zip(index, stride, dilation, count, strict=True)
+            ),
         )

@@ -5,7 +5,7 @@ an int nobody knows and None for any other unknown; "scalar" rules give the Pyth
 """
 
 from tensight_runtime.ops.conversion import SAME, cast
-from tensight_runtime.ops.elementwise import cpp_name, fact_of, host
+from tensight_runtime.ops.elementwise import cpp_name, fact_of, host, numbered
 from tensight_runtime.spec import promote
 from tensight_runtime.spec.cond import eq
 from tensight_runtime.spec.device import CPU
@@ -83,7 +83,7 @@ def _(g):
     return g.sum()
 
 
-@op("torch.fill", shape=_fill_dims, dtype=promote.same(), grad_name="FillBackward0",
+@op("torch.fill", shape=_fill_dims, dtype=promote.same(), grad_name=numbered("Fill", 1, 0, "value"),
     accepts=["fill(f32[2, 3], 1)", "fill(i64[2], 1.5)", "fill(f32[2], f64[])"])  # fmt: skip
 def fill(xp, input: Tensor, value: TensorOrNum):
     """One value in the tensor's shape and dtype."""

@@ -53,7 +53,10 @@ def parse_device(value: object) -> Device:
         raise TypeError(f"device(): argument 'type' must be str, not {type(value).__name__}")
     kind, colon, index = value.partition(":")
     if kind not in KINDS:
-        expected = "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone"
+        expected = (
+            "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, mps, meta, "
+            "hpu, mtia, privateuseone"
+        )
         raise RuntimeError(f"Expected one of {expected} device type at start of device string: {kind}")
     if not colon:
         return Device(kind)

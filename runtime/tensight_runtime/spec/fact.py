@@ -21,8 +21,8 @@ class Fact(TensorLike):
     """dtype, shape, device, requires_grad and is_leaf of a tensor; None where unknown.
 
     `dims` is None when the rank is unknown; rules read `shape`, which then raises `RankUnknown`.  `contiguous` is a
-    property of the layout (True, False, None), `interval` bounds an integer result's values as `(low, high)` sizes, high
-    excluded (class indices).  Plain slots, since facts are made by the hundred thousand.
+    property of the layout (True, False, None), `interval` bounds an integer result's values as `(low, high)` sizes,
+    high excluded (class indices).  Plain slots, since facts are made by the hundred thousand.
     """
 
     __slots__ = ("contiguous", "device", "dims", "dtype", "interval", "is_leaf", "requires_grad")

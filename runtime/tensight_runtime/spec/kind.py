@@ -32,9 +32,9 @@ class UnknownLike:
 class Kind:
     """An argument kind.
 
-    `admits(value)` is True, False, or None when an unknown value leaves it open.  `holds` is "one", "many" or "" and says
-    where tensors are.  Calling a tensor kind gives it dimension patterns, the most usual first: `Tensor("N C H W", "C H W")`;
-    they name the dims of an operand of which nothing is known.
+    `admits(value)` is True, False, or None when an unknown value leaves it open.  `holds` is "one", "many" or "" and
+    says where tensors are.  Calling a tensor kind gives it dimension patterns, the most usual first:
+    `Tensor("N C H W", "C H W")`; they name the dims of an operand of which nothing is known.
     """
 
     __slots__ = ("holds", "name", "optional", "patterns", "test")
@@ -137,5 +137,6 @@ OptDtype: Final = Kind("dtype", _is(DType), optional=True)
 DtypeKind: Final = Kind("dtype", _is(DType))
 OptDevice: Final = Kind("device", _is(Device, str, int), optional=True)
 Any: Final = Kind("any", lambda value: True, optional=True)
-Data: Final = Kind("data", lambda value: True, optional=True)  # numbers, nested sequences, arrays: torch.tensor's argument
+# numbers, nested sequences, arrays: the argument of torch.tensor
+Data: Final = Kind("data", lambda value: True, optional=True)
 Index: Final = Kind("index", lambda value: True, optional=True, holds="index")  # what may stand between [ and ]

@@ -161,21 +161,32 @@ Knowledge.EMPTY = Knowledge({}, {}, ())
 
 def _common(a: Knowledge, b: Knowledge) -> Iterator[Cond]:
     """Conditions that hold on both paths."""
-    for one, other in ((a, b), (b, a)):
+    a_only, b_only = _beyond(a, b), _beyond(b, a)
+    for one, other in ((a_only, b), (b_only, a)):
         yield from (cond for cond in one.facts() if other.implies(cond) and _defined(cond, other))
-    eliminated = sorted((atom for atom in a.rewrites.keys() | b.rewrites.keys() if type(atom) is Symbol), key=order)
+    rewritten, ranged = (a_only.rewrites.keys() | b_only.rewrites.keys()), (a_only.ranges.keys() | b_only.ranges.keys())
+    eliminated = sorted((atom for atom in rewritten if type(atom) is Symbol), key=order)
     first: dict[tuple[Size, Size], Atom] = {}
     for atom in eliminated:  # equal on both sides, though for other reasons
         twin = first.setdefault((a.normalize(as_size(atom)), b.normalize(as_size(atom))), atom)
         if twin is not atom:
             yield Cond("==", as_size(twin), as_size(atom))
-    bounded = sorted((atom for atom in a.ranges.keys() | b.ranges.keys() if type(atom) is Symbol), key=order)
+    bounded = sorted((atom for atom in ranged if type(atom) is Symbol), key=order)
     for atom in (*eliminated, *bounded):
         lows, highs = zip(a.bounds(as_size(atom)), b.bounds(as_size(atom)), strict=True)
         if None not in lows:
             yield Cond(">=", as_size(atom), min(lows))
         if None not in highs:
             yield Cond("<=", as_size(atom), max(highs))
+
+
+def _beyond(a: Knowledge, b: Knowledge) -> Knowledge:
+    """What `a` says and `b` does not say in the same words: what paths of one origin share needs no second look."""
+    return Knowledge(
+        {atom: size for atom, size in a.rewrites.items() if b.rewrites.get(atom) != size},
+        {atom: known for atom, known in a.ranges.items() if b.ranges.get(atom) != known},
+        tuple(cond for cond in a.obligations if cond not in b.obligations),
+    )
 
 
 def _defined(cond: Cond, known: Knowledge) -> bool:

@@ -71,6 +71,9 @@ def decide_normal(
     if kind in ("!=", "not divides"):
         verdict = decide_normal(NEGATED[kind], a, b, ranges, obligations)
         return None if verdict is None else not verdict
+    if kind == "broadcast":
+        answers = [decide_normal("==", x, y, ranges, obligations) for x, y in ((a, b), (a, 1), (b, 1))]
+        return True if True in answers else None if None in answers else False
     asked = Cond(kind, a, b)
     for known in obligations:
         if known == asked or known == asked.negate():

@@ -14,9 +14,10 @@
 
 The decorated function is the kernel: after `xp` (NumPy or CuPy; then `rng`, a `torch.Generator`, where `random=`) its
 parameters are torch's signature, annotated with argument kinds (`spec.kind`); tensors arrive as arrays.  The body of a
-`composite=True` operator is written in other operators: it has no `xp` and receives tensors.  Rules (`shape=`, `dtype=`, `@x.rule`) and derivatives name the
-parameters they need, in any order; a derivative may also name `out` (the result; with several results, `outs`' names),
-`<param>_shape`, `<param>_dtype` (not saved), or one of `extras` (values the kernel returns after its results).
+`composite=True` operator is written in other operators: it has no `xp` and receives tensors.  Rules (`shape=`,
+`dtype=`, `@x.rule`) and derivatives name the parameters they need, in any order; a derivative may also name `out` (the
+result; with several results, `outs`' names), `<param>_shape`, `<param>_dtype` (not saved), or one of `extras` (values
+the kernel returns after its results).  What it names and does not use is there because torch saves it.
 Overloads of one public name are separate operators that share the name; the first whose kinds admit the arguments wins.
 """
 
@@ -166,8 +167,8 @@ class Op:
     def bind(self, args: Sequence, kwargs: dict[str, object]) -> list | None:
         """The arguments in the order of `params`, defaults filled in; None if they do not fit this signature.
 
-        A `varargs` parameter (`view(2, 3)`) gathers the positional arguments from its place on, unless one sequence stands
-        there.
+        A `varargs` parameter (`view(2, 3)`) gathers the positional arguments from its place on, unless one sequence
+        stands there.
         """
         if self.varargs and len(args) > (at := self.index[self.varargs]):
             spread = args[at:]
@@ -206,9 +207,9 @@ class Op:
     def infer(self, values: Sequence) -> Fact | tuple[Fact, ...] | list[Fact] | None:
         """The results' facts.  `values` are bound arguments with facts for tensors.
 
-        Raises `Refused` for a broken requirement; undecided ones go to `require.collecting()`.  A list instead of a tuple
-        means: at least these results; None: an unknown number of results.  A size or dtype nobody knows is unknown in the
-        result.  Grad and leaf are not the rule's business.
+        Raises `Refused` for a broken requirement; undecided ones go to `require.collecting()`.  A list instead of a
+        tuple means: at least these results; None: an unknown number of results.  A size or dtype nobody knows is
+        unknown in the result.  Grad and leaf are not the rule's business.
         """
         shape, dtype, rule = self._compiled or self._compile()
         device = CPU if self.any_device else self._common_device(values)
@@ -293,7 +294,8 @@ class Op:
                 if fact.dims is None and device == CPU:
                     continue  # may be 0-dim
                 raise Refused(
-                    f"Expected all tensors to be on the same device, but found at least two devices, {found} and {device}!"
+                    "Expected all tensors to be on the same device, but found at least two devices, "
+                    f"{found} and {device}!"
                 )
         return found if seen or small is None else small
 
@@ -342,7 +344,8 @@ def op(
     """Declare an operator.
 
     names      public names: "torch.sum", "Tensor.sum", "torch.nn.functional.relu"
-    shape      a pattern, or a function of named arguments (facts for tensors) giving dims; a list of dims for several results
+    shape      a pattern, or a function of named arguments (facts for tensors) giving dims; a list of dims for
+               several results
     dtype      a DType, a rule of `spec.promote`, or a function of named arguments
     alias      "new", "view" (of the first tensor), "multi_view", "same:<param>" (the object itself), "maybe" (a view or
                new), or a function of named arguments giving one of these
@@ -350,7 +353,8 @@ def op(
     random     draws from the default generator (True, or a function of named arguments)
     outs       field names of a result tuple
     extras     values the kernel returns after its results, kept for backward
-    composite  the body is written in other operators and receives tensors, `xp` is None; only the rule is needed besides
+    composite  the body is written in other operators and receives tensors, `xp` is None; only the rule is needed
+               besides
     inplace    also exists as `Tensor.<name>_`, derived
     interval   bounds of an integer result's values, a function of named arguments giving (low, high)
     autocast   "lower", "fp32", "promote" or "none": the operator's class under torch.autocast
@@ -359,8 +363,9 @@ def op(
     varargs    the parameter that may be spread over the call
     any_device operands may lie on different devices
     in_order   the results of row-major operands are row-major
-    returns    "tensor", "list" or "tuple" (of tensors, their number as the rule says), or the kind of a host result, which the
-               rule returns as it is: "int" (a size), "size" (a tuple of sizes), "bool", "scalar" (item), "host" (anything)
+    returns    "tensor", "list" or "tuple" (of tensors, their number as the rule says; with `outs`, a tuple without
+               names), or the kind of a host result, which the rule returns as it is: "int" (a size), "size" (a tuple of
+               sizes), "bool", "scalar" (item), "host" (anything)
     grad_name  of the node: "AddBackward0"; made from the name if left out; or a function of named arguments
     """
     fields = dict(locals())
@@ -375,8 +380,8 @@ def op(
 class InPlace:
     """`Tensor.add_`, derived from `add`: compute out of place, then write into the first operand.
 
-    Where the base gives a view (`t_`, `squeeze_`) nothing is written: the operand itself takes the view's shape, which is
-    what `reshapes` says.
+    Where the base gives a view (`t_`, `squeeze_`) nothing is written: the operand itself takes the view's shape, which
+    is what `reshapes` says.
     """
 
     def __init__(self, base: Op):
@@ -404,7 +409,8 @@ class InPlace:
             raise Refused(f"In-place {self.base.name} is not supported for complex tensors.")
         if result.dtype and target.dtype and result.dtype.category > target.dtype.category:
             raise Refused(
-                f"result type {scalar_name(result.dtype)} can't be cast to the desired output type {scalar_name(target.dtype)}"
+                f"result type {scalar_name(result.dtype)} can't be cast to the desired output type "
+                f"{scalar_name(target.dtype)}"
             )
 
     def __repr__(self) -> str:
@@ -412,8 +418,9 @@ class InPlace:
 
 
 _SCALAR_NAMES: Final = {
-    "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "float16": "Half",
-    "bfloat16": "BFloat16", "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+    "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long",
+    "float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double",
+    "complex64": "ComplexFloat", "complex128": "ComplexDouble",
 }  # fmt: skip
 
 

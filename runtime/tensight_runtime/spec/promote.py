@@ -1,6 +1,7 @@
 """dtype rules that many operators share.
 
-A rule is an object with `of_op(op)` (the result's dtype, from the bound arguments) and, when the kernel wants its operands
+A rule is an object with `of_op(op)` (the result's dtype, from the bound arguments) and, when the kernel wants its
+operands
 in one dtype, `compute_of(op)`.  `dtype=` also takes a plain function of named arguments or a DType.
 """
 
@@ -15,7 +16,8 @@ from tensight_runtime.spec.size import Expr
 
 
 class DtypeRule:
-    """`compute` maps the promoted dtype of the operands to the dtype the kernel works in, `result` that to the result's."""
+    """`compute` maps the promoted dtype of the operands to the dtype the kernel works in, `result` that to the
+    result's."""
 
     def __init__(self, params: tuple[str, ...] | None, compute: Callable, result: Callable, casts: bool = True):
         self.params = params
@@ -42,7 +44,9 @@ class DtypeRule:
     def _promotion(self, op) -> Callable[[Sequence], DType | None]:
         """Promotion over the tensors and numbers among the operands (all tensor parameters, or those in `params`)."""
         positions = tuple(
-            i for i, p in enumerate(op.params) if (p.name in self.params if self.params else p.kind.holds in ("one", "many"))
+            i
+            for i, p in enumerate(op.params)
+            if (p.name in self.params if self.params else p.kind.holds in ("one", "many"))
         )
 
         def promoted(values: Sequence) -> DType | None:

@@ -171,8 +171,8 @@ def inferred_view(numel: Size, size: Dims, shape: Dims) -> Dims:
     rest = product([s for s in size if not (isinstance(s, int) and s == -1)])
     if isinstance(rest, int) and rest == 0:
         raise Refused(
-            f"cannot reshape tensor of 0 elements into shape {list(size)} because the unspecified dimension size -1 can be "
-            "any value and is ambiguous"
+            f"cannot reshape tensor of 0 elements into shape {list(size)} because the unspecified dimension size -1 "
+            "can be any value and is ambiguous"
         )
     require(divides(rest, numel), message, size, numel)
     filled = list(size)

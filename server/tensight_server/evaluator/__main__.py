@@ -1,7 +1,8 @@
 """The evaluation process: `python -m tensight_server.evaluator`, JSON lines.
 
 It hears    {"id", "path", "text", "line", "col", "end_line", "end_col", "budget": {"seconds", "megabytes", "steps"}}
-and answers {"id", "ok", "lines", "provenance"}: `lines` are the value, `provenance` where it comes from, or why there is none.
+and answers {"id", "ok", "lines", "provenance"}: `lines` are the value, `provenance` says where it comes from, or why
+there is none.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 
 from tensight_analyzer.interp.values import Unknown
+
 from tensight_server.evaluator.session import SEED, Seen, Session, Span
 from tensight_server.evaluator.show import lines_of
 
@@ -35,7 +36,8 @@ class Evaluator:
     def value(self, path: str, text: str, span: Span, budget: dict) -> dict:
         path = os.path.abspath(path)
         session = self.session
-        if session is None or (session.path, session.text, session.budget) != (path, text, budget) or session.outdated():
+        known = session is not None and (session.path, session.text, session.budget) == (path, text, budget)
+        if not known or session.outdated():
             session = self.run(path, text, budget, span)
         found = session.at(span)
         if found is not None and not session.fresh(found[2]):  # changed in place since: run again, and copy it
@@ -61,7 +63,7 @@ class Evaluator:
 
 @contextlib.contextmanager
 def room(megabytes: float) -> Iterator[None]:
-    """What nobody has foreseen meets a limit of the system: the process may grow by twice the budget, and for threads."""
+    """What nobody has foreseen meets a limit of the system: the process may grow by twice the budget and stacks."""
     try:
         import resource
 

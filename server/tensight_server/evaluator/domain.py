@@ -1,7 +1,7 @@
 """The concrete domain: a tensor is a tensor of the engine, and applying an operator is running it.
 
-What runs is what the engine runs for `tensight run`, after a look at how many bytes the result takes.  Knows no operator
-by name.
+What runs is what the engine runs for `tensight run`, after a look at how many bytes the result takes.  No operator is
+known by name.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-
 from tensight_analyzer.interp import values as kinds
 from tensight_analyzer.interp.abstract import AbstractDomain, NamedResult
 from tensight_analyzer.interp.signals import Raised
@@ -37,7 +36,8 @@ from tensight_runtime.spec.dtype import DType, defaults
 from tensight_runtime.spec.fact import Fact
 from tensight_runtime.spec.op import InPlace
 from tensight_runtime.spec.size import Expr
-from tensight_server.evaluator.machine import Stopped
+
+from tensight_server.evaluator.stop import Stopped
 
 PLAIN = (bool, int, float, complex, str, bytes, DType, Device, type(None), type(...))
 REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, ZeroDivisionError, OverflowError,
@@ -104,7 +104,7 @@ class ConcreteDomain(AbstractDomain):
         modes.autocast, modes.saved_hooks = None, ()
         defaults.reset()
 
-    # -- between the interpreter's values and the engine's -----------------------------------------------------------------
+    # -- between the interpreter's values and the engine's ------------------------------------------------------------
 
     def lift(self, value: object) -> object:
         """A value of the engine as the interpreter's."""
@@ -165,7 +165,7 @@ class ConcreteDomain(AbstractDomain):
             raise Unavailable(m.depends(value))
         raise Unavailable(f"what follows depends on {m.type_name(value)} given to an operator")
 
-    # -- applying operators -------------------------------------------------------------------------------------------------
+    # -- applying operators -------------------------------------------------------------------------------------------
 
     def apply(self, function: OpFunction, args: tuple, kwargs: dict, at) -> object:
         name = function.name.rpartition(".")[2]
@@ -253,7 +253,7 @@ class ConcreteDomain(AbstractDomain):
         """Changes when the values do."""
         return self.writes.get(id(owner(tensor._array)), 0), 0 if tensor._vc is None else tensor._vc[0]
 
-    # -- attributes -----------------------------------------------------------------------------------------------------------
+    # -- attributes ---------------------------------------------------------------------------------------------------
 
     def tensor_attribute(self, value: TensorValue, name: str, at, default: object = MISSING) -> object:
         m = self.machine
@@ -304,7 +304,7 @@ class ConcreteDomain(AbstractDomain):
             return OpFunction(f"Tensor.{name}", ops)
         return engine_method(name) if callable(getattr(Tensor, name, None)) else MISSING
 
-    # -- as Python values -------------------------------------------------------------------------------------------------------
+    # -- as Python values ---------------------------------------------------------------------------------------------
 
     def fact(self, value: TensorValue) -> Fact:
         return value.fields["fact"]
@@ -343,7 +343,7 @@ class ConcreteDomain(AbstractDomain):
     def refine_type(self, value: Unknown, cls: object) -> None:
         pass
 
-    # -- what only an abstract tensor can do --------------------------------------------------------------------------------------
+    # -- what only an abstract tensor can do --------------------------------------------------------------------------
 
     def make(self, fact: Fact, storage: object = MISSING, cls=None) -> TensorValue:
         raise Stopped("not implemented in the evaluator: a function of torch that has no operator")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from tensight_analyzer.interp.values import MISSING
 from tensight_runtime.engine.state import modes
 
-STACK = 64 << 20
+STACK = 16 << 20
 MOST = 400  # that are not at their end, at a time
 _alive: set = set()
 
@@ -75,8 +75,11 @@ class Lazy:
         size = threading.stack_size(STACK)
         try:
             self.thread = threading.Thread(target=self._run, daemon=True)
-            _alive.add(self)
             self.thread.start()
+            _alive.add(self)
+        except RuntimeError:
+            self.thread = None
+            raise MemoryError("no room for another generator") from None
         finally:
             threading.stack_size(size)
 

@@ -1,15 +1,17 @@
 """What models of torch's engine and of the standard library answer when there is only one answer.
 
-The analyzer's models say what may come out.  Here torch's generator gives numbers, `random` has a seed, the command line
-is empty, there is no GPU, and what was saved can be loaded; files, input, clocks and the network stay unknown.
+The analyzer's models say what may come out.  Here torch's generator gives numbers, `random` has a seed, the command
+line is empty, there is no GPU, and what was saved can be loaded; files, input, clocks and the network stay unknown.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 
 import tensight_runtime
+import tensight_runtime.engine.hooks
 from tensight_analyzer.interp.project import Project
 from tensight_analyzer.interp.signals import Raised
 from tensight_analyzer.interp.values import (
@@ -21,14 +23,13 @@ from tensight_analyzer.interp.values import (
 )
 from tensight_analyzer.natives import engine as models
 from tensight_analyzer.natives.engine import copy_value
-import tensight_runtime.engine.hooks
 from tensight_runtime.engine import Buffer, Parameter, Tensor, tape
 from tensight_runtime.engine import random as generator
 from tensight_runtime.engine.state import modes, switches
 from tensight_runtime.spec.size import Expr
-from tensight_server.evaluator.generators import Lazy
-from tensight_server.evaluator.machine import Stopped
 
+from tensight_server.evaluator.generators import Lazy
+from tensight_server.evaluator.stop import Stopped
 
 HOOKS = "tensight_runtime.engine.hooks"  # plain Python in the engine: interpreted
 
@@ -158,12 +159,7 @@ def typename(m, args, kwargs, at):
     return m.type_name(args[0])
 
 
-RNG = {
-    "get_rng_state": "get_rng_state",
-    "set_rng_state": "set_rng_state",
-    "initial_seed": "initial_seed",
-    "seed": "seed",
-}
+RNG = ("get_rng_state", "set_rng_state", "initial_seed", "seed")
 FUNCTIONS = {
     ("torch", "manual_seed"): manual_seed, ("torch.random", "manual_seed"): manual_seed,
     ("torch.engine.core", "manual_seed"): manual_seed, ("torch", "Generator"): make_generator,
@@ -179,7 +175,9 @@ FUNCTIONS = {
     ("torch.engine.namespace", "namespace"): lambda m, args, kwargs, at: (None, None),
     ("torch.engine.arrays", "cupy_or_none"): lambda m, args, kwargs, at: None,
     ("torch.engine.state", "_autocast"): autocast, ("torch.engine.state", "_set_autocast"): set_autocast,
-} | {(module, name): through(getattr(tensight_runtime, name)) for module in ("torch", "torch.random") for name in RNG}  # fmt: skip
+} | {
+    (module, name): through(getattr(tensight_runtime, name)) for module in ("torch", "torch.random") for name in RNG
+}  # fmt: skip
 
 
 # -- Python ------------------------------------------------------------------------------------------------------------
@@ -239,11 +237,21 @@ def contextmanager(m, args, kwargs, at):
 
 
 def count(m, args, kwargs, at):
-    start = m.resolve(args[0] if args else kwargs.get("start", 0))
-    step = m.resolve(args[1] if len(args) > 1 else kwargs.get("step", 1))
-    if not isinstance(start, int) or not isinstance(step, int) or step == 0:
-        raise Stopped("what follows depends on the start of a count")
-    return m.new_iterator(range(start, start + step * (1 << 40), step))
+    start = m.domain.lower(args[0] if args else kwargs.get("start", 0))
+    step = m.domain.lower(args[1] if len(args) > 1 else kwargs.get("step", 1))
+    return m.lazily(itertools.count(start, step))
+
+
+def islice(m, args, kwargs, at):
+    return m.lazily(itertools.islice(m.items(args[0]), *map(m.domain.lower, args[1:])))
+
+
+def chain(m, args, kwargs, at):
+    return m.lazily(item for iterable in args for item in m.items(iterable))
+
+
+def cycle(m, args, kwargs, at):
+    return m.lazily(itertools.cycle(m.items(args[0])))
 
 
 def missing(name: str) -> Callable:
@@ -255,11 +263,14 @@ def missing(name: str) -> Callable:
     return call
 
 
+DRAWS = ("random uniform gauss normalvariate betavariate randint randrange choice choices sample shuffle seed "
+         "getrandbits").split()  # fmt: skip
+HEAPS = ("heappush", "heappop", "heapify", "heapreplace", "heappushpop")
 PYTHON = {
-    "heapq": {n: missing(f"heapq.{n}") for n in ("heappush", "heappop", "heapify", "heapreplace", "heappushpop")},
-    "functools": {n: missing(f"functools.{n}") for n in ("singledispatch", "total_ordering")},
-    "random": {n: drawn(n) for n in ("random", "uniform", "gauss", "normalvariate", "betavariate", "randint", "randrange",
-                                     "choice", "choices", "sample", "shuffle", "seed", "getrandbits")},
+    "random": {name: drawn(name) for name in DRAWS},
+    "heapq": {name: missing(f"heapq.{name}") for name in HEAPS},
+    "functools": {name: missing(f"functools.{name}") for name in ("singledispatch", "total_ordering")},
     "_argparse": {"parsed": argument},
-    "contextlib": {"contextmanager": contextmanager, "suppress": missing("contextlib.suppress")}, "itertools": {"count": count},
-}  # fmt: skip
+    "contextlib": {"contextmanager": contextmanager, "suppress": missing("contextlib.suppress")},
+    "itertools": {"count": count, "islice": islice, "chain": chain, "cycle": cycle},
+}

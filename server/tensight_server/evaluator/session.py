@@ -24,8 +24,9 @@ from tensight_analyzer.plugin import installed
 from tensight_analyzer.source.text import SourceError, SourceText
 from tensight_runtime.engine import Tensor, printing, state
 from tensight_runtime.engine import random as generator
-from tensight_runtime.spec.dtype import DType, float32
 from tensight_runtime.spec.device import Device
+from tensight_runtime.spec.dtype import DType, float32
+
 from tensight_server.evaluator.domain import ConcreteDomain
 from tensight_server.evaluator.machine import ConcreteMachine
 from tensight_server.evaluator.natives import ConcreteProject
@@ -103,7 +104,7 @@ class Session:
         """Was a file that the program imports changed on disk?"""
         return any(changed(path) != at for path, at in self.files.items())
 
-    # -- what is remembered -------------------------------------------------------------------------------------------------
+    # -- what is remembered -------------------------------------------------------------------------------------------
 
     def remember(self, place: Place, node: ir.Node, value: object, frame: Frame) -> None:
         value = self.machine.resolve(value)

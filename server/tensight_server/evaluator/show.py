@@ -7,7 +7,6 @@ histogram of ten bars where it says something.
 from __future__ import annotations
 
 import numpy as np
-
 from tensight_analyzer.interp.values import DictValue, ListValue, Seq, TensorValue, Unknown
 from tensight_runtime.engine import Tensor, printing
 from tensight_runtime.engine.tensor import wrap
@@ -157,7 +156,7 @@ def histogram(finite: np.ndarray) -> str:
     share = np.count_nonzero(finite == 0) / finite.size
     drawn = finite[finite != 0] if share > 0.5 else finite
     low, high = drawn.min(), drawn.max()
-    if not low < high or not np.isfinite(high - low):
+    if not low < high or high / 2 - low / 2 > np.finfo(np.float64).max / 2:
         return ""
     counts, _ = np.histogram(drawn, bins=10, range=(low, high))
     top = counts.max()
