@@ -1,8 +1,8 @@
 """Regression with a multi-layer perceptron: our own dataset, validation, early stopping, and the best model at the end.
 
-    tensight check examples/mlp_regression.py      what will go wrong, without running it
-    tensight run examples/mlp_regression.py        trains it, without PyTorch
-    python examples/mlp_regression.py              trains it, with PyTorch: the same numbers
+tensight check examples/mlp_regression.py      what will go wrong, without running it
+tensight run examples/mlp_regression.py        trains it, without PyTorch
+python examples/mlp_regression.py              trains it, with PyTorch: the same numbers
 """
 
 import argparse

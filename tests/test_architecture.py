@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tensight_runtime.ops import table
 from tensight_runtime.spec.dtype import BY_NAME
 

@@ -283,7 +283,9 @@ def test_a_stop_is_one_calm_line(name):
 def test_nothing_happens_to_the_world(tmp_path, monkeypatch):
     (tmp_path / "precious").write_text("here")
     (tmp_path / "evil.py").write_text("import os\nos.mkdir('made_by_import')\nX = 1\n")
-    code = HEAD + f"""
+    code = (
+        HEAD
+        + f"""
 import os, shutil, subprocess, evil
 os.remove({str(tmp_path / "precious")!r})
 shutil.rmtree({str(tmp_path)!r})
@@ -296,6 +298,7 @@ __import__("evil").X
 torch.save(torch.ones(2), {str(tmp_path / "saved.pt")!r})
 x = «torch.ones(2) + evil.X»
 """
+    )
     monkeypatch.chdir(tmp_path)
     ask(code, tmp_path)  # modules of ours that are imported when first needed are there from now on
 
@@ -376,6 +379,12 @@ def test_statistics(array, first):
 )  # fmt: skip
 def test_histogram_only_where_it_informs(values, present):
     assert bool(histogram(values)) == present
+
+
+def test_plain_values_are_shown_as_python_shows_them():
+    code = "«a» = (3,)\n«b» = [1, 'x', None]\n«c» = {'k': torch.ones(1)}\n«d» = torch.zeros(2, 3).shape\n"
+    answers = ask(HEAD + code)
+    assert [a["lines"] for a in answers] == [["(3,)"], ["[1, 'x', None]"], ["'k': tensor([1.])"], ["(2, 3)"]]
 
 
 def test_mostly_zeros_are_said_apart():

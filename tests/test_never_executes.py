@@ -10,7 +10,6 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-
 from tensight_analyzer.cli import main, with_large_stack
 from tensight_server.evaluator.answer import Evaluator
 from tensight_server.hover_command import analysed

@@ -10,7 +10,6 @@ import builtins
 import re
 
 import pytest
-
 from support.analyzer import facts_and_findings
 from support.judges import fact_symbols
 from tensight_analyzer.builtin import RULES

@@ -234,8 +234,8 @@ class AbstractDomain(Tensors, Autograd):
                     runs.append(base.infer([*facts[:where], [item] * length, *facts[where + 1 :]]))
                 except (Refused, RankUnknown):
                     continue
-        if runs and not all(isinstance(r, Fact) for r in runs):
-            return None
+        if base.returns != "tensor" or base.outs:
+            return tuple(Fact(None, None, None) for _ in base.outs) or None
         first = runs[0] if runs else Fact(None, None, None)
         if len({len(r.dims) if r.dims is not None else None for r in runs}) != 1 or first.dims is None:
             return Fact(first.dtype, None, first.device)

@@ -455,6 +455,8 @@ class Containers:
             return result
         if op == "*":
             sequence, times = (a, b) if isinstance(a, (ListValue, tuple, str)) else (b, a)
+            if isinstance(times, Unknown) and times.python_type is int:
+                times = self.as_size(times)
             if isinstance(sequence, (ListValue, tuple)) and is_int(times):
                 return self.repeated(sequence, times)
             if isinstance(sequence, str):

@@ -106,14 +106,12 @@ class Joins:
             return joined if len(present) == len(values) else self.one_of((joined, UNBOUND))
         if len(present) < len(values) and (key == "is" or not present):
             return MISSING
+        if isinstance(present[0], Knowledge):
+            return fields[key].after(present)
         return self.join_states_of(present, key)
 
     def join_states_of(self, values: list, key: object) -> object:
         first = values[0]
-        if isinstance(first, Knowledge):
-            for other in values[1:]:
-                first = Knowledge.join(first, other)
-            return first
         if isinstance(first, Fact):
             for other in values[1:]:
                 first = self.domain.join_facts(first, other)
@@ -166,7 +164,7 @@ class Joins:
         if self.equivalent(old, new):
             return new
         if isinstance(old, Knowledge):
-            return Knowledge.join(old, new)
+            return old  # sizes do not change: it still holds, and what one round learns need not hold in another
         if isinstance(old, Fact):
             return self.domain.join_facts(old, new)
         if key == "version":

@@ -5,6 +5,9 @@ A table of plain functions `(machine, self, args, kwargs, at)`; pure methods of 
 
 from __future__ import annotations
 
+from tensight_runtime.spec.device import Device
+from tensight_runtime.spec.dtype import DType
+
 from tensight_analyzer.interp.limits import long_join, long_text
 from tensight_analyzer.interp.values import (
     MISSING,
@@ -16,8 +19,6 @@ from tensight_analyzer.interp.values import (
     SetValue,
     Unknown,
 )
-from tensight_runtime.spec.device import Device
-from tensight_runtime.spec.dtype import DType
 
 
 def list_append(m, self, args, kwargs, at):

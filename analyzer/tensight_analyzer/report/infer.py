@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tensight_analyzer.interp.frame import Place
-from tensight_analyzer.ir import nodes as ir
 from tensight_runtime.spec.device import Device
 from tensight_runtime.spec.dtype import DType
 from tensight_runtime.spec.fact import Fact
 from tensight_runtime.spec.size import Expr, Symbol, as_size, substitute, symbols
 from tensight_runtime.spec.size import Unknown as UnknownSize
+
+from tensight_analyzer.interp.frame import Place
+from tensight_analyzer.ir import nodes as ir
 
 MOST = 8  # alternatives of a place; more are one unknown
 EXPRESSIONS = (ir.Call, ir.BinOp, ir.UnaryOp, ir.Compare, ir.Subscript, ir.Attribute)

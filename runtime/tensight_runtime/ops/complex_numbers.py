@@ -85,7 +85,8 @@ def _(g, out):
 @op(
     "torch.real",
     "Tensor.real",
-    shape=same_shape, in_order=False,
+    shape=same_shape,
+    in_order=False,
     dtype=promote.DtypeRule(("input",), lambda d: d, lambda d: d and d.to_real(), casts=False),
     alias=lambda input: "maybe" if input.dtype is None else "view" if input.dtype.is_complex else "same:input",
     accepts=["real(c64[3])", "real(f32[2])"],

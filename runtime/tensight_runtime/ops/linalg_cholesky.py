@@ -43,7 +43,7 @@ def _not_definite(xp, A, name: str) -> LinAlgError:
 
 @op("torch.linalg.cholesky", name="linalg_cholesky", shape=lambda input: square(input, "linalg.cholesky"),
     dtype=promote.same(),
-    grad_name="LinalgCholeskyExBackward0", accepts=["linalg_cholesky(f32[0, 0])",
+    grad_name="LinalgCholeskyExBackward0", accepts=["linalg_cholesky(f32[0, 0])", "linalg_cholesky(f64[2, 1, 1]{1..2})",
                                                     "linalg_cholesky(f64[2, 0, 0], upper=True)"],
     rejects={"linalg_cholesky(f32[2, 3])": "linalg.cholesky: A must be batches of square matrices, but they are 2 by"
              " 3 matrices",
@@ -74,7 +74,7 @@ def _(g, out, upper):
 @op("torch.linalg.cholesky_ex", name="linalg_cholesky_ex", shape=lambda input: [square(input, "linalg.cholesky_ex"),
     input.shape[:-2]],
     dtype=lambda input: (input.dtype, int32), outs=("L", "info"), grad_name="LinalgCholeskyExBackward0",
-    accepts=["linalg_cholesky_ex(f32[0, 0])"])  # fmt: skip
+    accepts=["linalg_cholesky_ex(f32[0, 0])", "linalg_cholesky_ex(f64[1, 1]{1..2})"])  # fmt: skip
 def linalg_cholesky_ex(xp, input: Tensor("... n n"), *, upper: Bool = False, check_errors: Bool = False):
     """The factor, and per matrix 0 or the order of the first minor that is not positive definite."""
     try:
@@ -153,7 +153,7 @@ def _(g, input, out, upper):
 
 @op("torch.cholesky", "Tensor.cholesky", composite=True, shape=lambda input: square(input, "cholesky"),
     dtype=promote.same(),
-    accepts=["cholesky(f32[0, 0])"])  # fmt: skip
+    accepts=["cholesky(f32[0, 0])", "cholesky(f64[1, 1]{1..2})"])  # fmt: skip
 def cholesky(input: Tensor("... n n"), upper: Bool = False):
     """`linalg.cholesky` under its older name."""
     return linalg_cholesky(input, upper=upper)

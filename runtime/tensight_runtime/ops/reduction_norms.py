@@ -249,6 +249,8 @@ def dist(input: Tensor, other: Tensor, p: Num = 2):
 
 
 def renorm_dims(input, dim):
+    message = "renorm: input needs at least 2 dimensions, got {} dimensions"
+    require(len(input.shape) > 1, message, len(input.shape))
     axis(dim, len(input.shape))
     return input.shape
 
@@ -258,6 +260,7 @@ def renorm_dims(input, dim):
     composite=True, inplace=True, shape=renorm_dims, dtype=promote.same(), autocast="fp32",
     accepts=["renorm(f32[2, 3], 2, 0, 1.0)", "renorm(f32[2, 3, 4], 1, -1, 0.5)"],
     rejects={
+        "renorm(f32[3], 2, 0, 1.0)": "renorm: input needs at least 2 dimensions, got 1 dimensions",
         "renorm(f32[2, 3], 2, 2, 1.0)": "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
     },
 )  # fmt: skip

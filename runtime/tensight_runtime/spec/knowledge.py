@@ -14,7 +14,7 @@ A `Knowledge` is immutable; it forks with the state for free, and `Knowledge.joi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from tensight_runtime.spec import witness
@@ -115,6 +115,35 @@ class Knowledge:
         for cond in _common(a, b):
             both = both.assume(cond) or both  # it never fails: the condition holds on both sides
         return both if both.rewrites or both.ranges or both.obligations else Knowledge.EMPTY
+
+    def after(self, paths: Sequence[Knowledge]) -> Knowledge:
+        """What holds where `paths`, which all came from this one, meet again.
+
+        Sizes do not change, so all that was known before still holds; of what was learned since, what every path knows.
+        """
+        if any(path is self for path in paths):
+            return self
+        result = self
+        for path in paths:
+            for cond in path.learned_since(self):
+                if all(other is path or other.implies(cond) for other in paths):
+                    result = result.assume(cond) or result
+        return result
+
+    def learned_since(self, base: Knowledge) -> Iterator[Cond]:
+        """The facts that `base` does not have in this form."""
+        for atom, size in self.rewrites.items():
+            if base.rewrites.get(atom) != size:
+                divisor = _divisor(atom, size)
+                yield Cond("==", as_size(atom), size) if divisor is None else Cond("divides", divisor, as_size(atom))
+        for atom, (low, high) in self.ranges.items():
+            if base.ranges.get(atom) != (low, high):
+                if low is not None:
+                    yield Cond(">=", as_size(atom), low)
+                if high is not None:
+                    yield Cond("<=", as_size(atom), high)
+        known = set(base.obligations)
+        yield from (cond for cond in self.obligations if cond not in known)
 
     def facts(self) -> Iterator[Cond]:
         """All that is known beyond what sizes are anyway, as conditions."""

@@ -166,8 +166,9 @@ class ConcreteMachine(Paths, Iteration, Machine):
 
     def _absent(self, value: object, name: str, default: object) -> object:
         kind = self.python_type(value)
-        if default is MISSING and kind is not None and hasattr(kind, name):
-            raise Stopped(f"not implemented: {kind.__name__}.{name}")
+        model = isinstance(value, (kinds.Native, kinds.OpFunction, kinds.Iterator, kinds.Exception_))
+        if default is MISSING and (model or kind is not None and hasattr(kind, name)):
+            raise Stopped(f"not implemented: {kind.__name__ if kind else self.type_name(value)}.{name}")
         return super()._absent(value, name, default)
 
     def builtin_attribute(self, value: object, name: str) -> object:

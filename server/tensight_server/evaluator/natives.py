@@ -16,9 +16,11 @@ from tensight_analyzer.interp.project import Project
 from tensight_analyzer.interp.signals import Raised
 from tensight_analyzer.interp.values import (
     ClassValue,
+    Fields,
     Instance,
     ListValue,
     Native,
+    StaticMethod,
     Unknown,
 )
 from tensight_analyzer.natives import engine as models
@@ -65,10 +67,11 @@ class ConcreteProject(Project):
         found = super().native_module(name, machine)
         if name in PYTHON and found is not None:
             found.update({key: Native(f"{name}.{key}", call) for key, call in PYTHON[name].items()})
+        if name == "itertools" and found is not None:
+            found["chain"] = chain_class()
         if name == "sys" and found is not None:
             found["argv"] = machine.new_list((self.own[0],))
         return found
-
 
     def _candidates(self, name: str):
         return iter([(tensight_runtime.engine.hooks.__file__, False)]) if name == HOOKS else super()._candidates(name)
@@ -250,6 +253,15 @@ def chain(m, args, kwargs, at):
     return m.lazily(item for iterable in args for item in m.items(iterable))
 
 
+def chain_class() -> ClassValue:
+    """`itertools.chain`, which is called itself and has `from_iterable`."""
+    made = ClassValue(Fields(), "chain", ())
+    made.fields["__new__"] = StaticMethod(Native("chain", lambda m, args, kwargs, at: chain(m, args[1:], kwargs, at)))
+    flat = lambda m, args, kwargs, at: m.lazily(i for each in m.items(args[0]) for i in m.items(each))
+    made.fields["from_iterable"] = StaticMethod(Native("from_iterable", flat))
+    return made
+
+
 def cycle(m, args, kwargs, at):
     return m.lazily(itertools.cycle(m.items(args[0])))
 
@@ -272,5 +284,5 @@ PYTHON = {
     "functools": {name: missing(f"functools.{name}") for name in ("singledispatch", "total_ordering")},
     "_argparse": {"parsed": argument},
     "contextlib": {"contextmanager": contextmanager, "suppress": missing("contextlib.suppress")},
-    "itertools": {"count": count, "islice": islice, "chain": chain, "cycle": cycle},
+    "itertools": {"count": count, "islice": islice, "cycle": cycle},
 }

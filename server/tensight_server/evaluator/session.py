@@ -70,9 +70,7 @@ class Session:
         self.domain = ConcreteDomain(self.budget["megabytes"] * (1 << 20))
         limits = Budget(steps=self.budget["steps"], seconds=self.budget["seconds"], megabytes=self.budget["megabytes"])
         reset()
-        machine = self.machine = ConcreteMachine(
-            self.domain, project, installed().table, limits, seen=self.remember
-        )
+        machine = self.machine = ConcreteMachine(self.domain, project, installed().table, limits, seen=self.remember)
         try:
             source = project.load(self.path)
         except (SourceError, OSError) as error:

@@ -66,7 +66,7 @@ def short(value: object) -> str:
             inside = ", ".join(f"{k!r}: {short(v)}" for k, v in list(items.items())[:FEW])
         else:
             inside = ", ".join(map(short, items[:FEW]))
-        more = ", …" if len(items) > FEW else ""
+        more = ", …" if len(items) > FEW else "," if isinstance(value, tuple) and len(items) == 1 else ""
         opening, closing = "[]" if isinstance(value, ListValue) else "()" if isinstance(value, tuple) else "{}"
         return opening + inside + more + closing
     if isinstance(value, TensorValue):
