@@ -315,6 +315,10 @@ class AbstractDomain(Tensors, Autograd):
             target = bound[base.index[alias[5:]]]
             if isinstance(target, TensorValue):
                 return target
+        if result is None:  # nobody knows how many
+            grad = None if requires is None or requires or alias != "new" else False  # see below of views
+            each = self.make(Fact(None, None, None, grad, None, None))
+            return self.machine.new_list(Seq(each, self.machine.fresh_int("len", 0)))
         if self.machine.state["grad"] is False and alias != "new" and base.vjps and tensors:
             # a view made under no_grad requires grad where its base does, as a leaf without history
             viewed = tensors[0].fact.requires_grad
@@ -329,8 +333,6 @@ class AbstractDomain(Tensors, Autograd):
                 self.set_fact(out, made.fact)
                 return out
             return made
-        if result is None:
-            return self.machine.new_list(Seq(self.make(Fact(None, None, None)), self.machine.fresh_int("len", 0)))
         if isinstance(result, (tuple, list)):
             items = tuple(self.wrap(base, bound, r, requires, asked, view_of, alias, at) if isinstance(r, Fact) else r
                           for r in result)  # fmt: skip

@@ -118,6 +118,8 @@ class Tensors:
                 fields["node"] = Node(None, edges, (), self.machine.trail.fields(freed=False), (None, None))
         if joined.fact.requires_grad is False:
             fields["parents"] = (a, b)
+        else:  # what `backward` gives to either is not seen here
+            fields["grad"] = Unknown("the gradient of one of several tensors")
         if a.fields.get("origin") is b.fields.get("origin"):
             fields["origin"] = a.fields.get("origin")
         return joined

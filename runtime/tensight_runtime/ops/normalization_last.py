@@ -30,6 +30,8 @@ def tail_dims(name, expected):
             raise Refused(
                 f"{name}(): argument 'normalized_shape' (position 2) must be tuple of ints, not int", TypeError
             )
+        if not isinstance(normalized_shape, (tuple, list)):  # one size nobody knows: how many there are is open
+            return input.shape
         wanted = tuple(normalized_shape)
         known(*wanted)
         if not wanted:
