@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tensight_runtime.ops import Table, table
+
 from tensight_analyzer.interp.abstract import AbstractDomain
 from tensight_analyzer.interp.frame import Frame, Place
 from tensight_analyzer.interp.machine import Budget, Machine
@@ -13,7 +15,6 @@ from tensight_analyzer.interp.project import Project, Source
 from tensight_analyzer.interp.roots import run_roots
 from tensight_analyzer.interp.signals import OverBudget
 from tensight_analyzer.interp.values import ModuleValue
-from tensight_runtime.ops import Table, table
 
 
 @dataclass
@@ -68,7 +69,9 @@ def analyse(
     machine.modules["__main__"] = module
     try:
         machine.run_units(source.places, frame)
-        own_modules = [m for m in machine.modules.values() if isinstance(m, ModuleValue) and m.path and project.is_own(m.path)]
+        own_modules = [
+            m for m in machine.modules.values() if isinstance(m, ModuleValue) and m.path and project.is_own(m.path)
+        ]
         run_roots(machine, own_modules, frame)
     except OverBudget as over:
         machine.note(f"{path}: {over}")

@@ -220,7 +220,11 @@ class Attributes:
             return Native(name, lambda m, args, kwargs, at: Unknown("text", str))
         if name in ("__eq__", "__ne__", "__hash__", "__dir__", "__reduce__", "__sizeof__"):
             return Native(name, lambda m, args, kwargs, at: Unknown(f"object.{name}"))
-        return Unknown(f"attribute {name} of an unknown base", None, name) if cls.open else self._absent(value, name, default)
+        return (
+            Unknown(f"attribute {name} of an unknown base", None, name)
+            if cls.open
+            else self._absent(value, name, default)
+        )
 
     def init_exception(self, instance: object, args: tuple) -> None:
         if isinstance(instance, Exception_):

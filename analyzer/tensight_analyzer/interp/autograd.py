@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tensight_runtime.spec.fact import Fact
+from tensight_runtime.spec.op import InPlace, Op, Selected, scalar_name
+
 from tensight_analyzer.interp.events import GradEvent
 from tensight_analyzer.interp.signals import Raised
 from tensight_analyzer.interp.values import Fields, Obj, TensorValue, Unknown
-from tensight_runtime.spec.fact import Fact
-from tensight_runtime.spec.op import InPlace, Op, Selected, scalar_name
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
@@ -137,7 +138,7 @@ class Autograd:
             alias = f"same:{names[0]}" if isinstance(op, InPlace) else self.alias_of(base, bound)
             if alias.startswith("same:"):
                 fact = target.fact
-                if isinstance(facts[0], Fact) and fact.dims is None:
+                if isinstance(facts[0], Fact) and (fact.dims is None or getattr(op, "reshapes", False)):
                     fact = fact.with_dims(facts[0].dims)
                 differentiable = fact.dtype is None or fact.dtype.category >= 2
                 if differentiable and requires and fact.requires_grad is not True:
@@ -167,8 +168,11 @@ class Autograd:
         message = ""
         if fact.requires_grad is True and fact.is_leaf is True:
             message = "a leaf Variable that requires grad is being used in an in-place operation."
-        elif isinstance(owner, TensorValue) and owner.fact.requires_grad is True and owner.fact.is_leaf is True and (
-            fact.requires_grad is True
+        elif (
+            isinstance(owner, TensorValue)
+            and owner.fact.requires_grad is True
+            and owner.fact.is_leaf is True
+            and (fact.requires_grad is True)
         ):
             message = "a view of a leaf Variable that requires grad is being used in an in-place operation."
         elif value.fields.get("multi") and fact.requires_grad is True:
@@ -220,12 +224,14 @@ class Autograd:
         if gradient is None and fact.dims is not None and fact.requires_grad is True:
             if any(isinstance(d, int) and d > 1 for d in fact.dims) and all(not (isinstance(d, int) and d == 0)
                                                                             for d in fact.dims):  # fmt: skip
-                self.complain(GradEvent("not-scalar", root, "grad can be implicitly created only for scalar outputs", at))
+                self.complain(
+                    GradEvent("not-scalar", root, "grad can be implicitly created only for scalar outputs", at)
+                )
                 return False
         return True
 
     def why_no_graph(self, root: TensorValue) -> str:
-        """"no-grad" if it was computed while gradients were off, else "detached"."""
+        """ "no-grad" if it was computed while gradients were off, else "detached"."""
         cut = self.find_cut(root)
         return "no-grad" if cut is not None and cut.fields.get("no grad") else "detached"
 
@@ -297,8 +303,12 @@ class Autograd:
         version = storage.fields["version"] if isinstance(storage, Storage) else None
         if isinstance(grad, TensorValue):
             use = grad.fields.get("use")
-            if isinstance(use, Use) and use.stale is None and version is not None and version > use.version and (
-                _version(grad) == use.touched
+            if (
+                isinstance(use, Use)
+                and use.stale is None
+                and version is not None
+                and version > use.version
+                and (_version(grad) == use.touched)
             ):
                 m.trail.set(grad.fields, "use", Use(use.version, use.touched, use.at, at))
             return

@@ -12,7 +12,6 @@ from tensight_analyzer.interp.values import (
     ClassValue,
     DictValue,
     Exception_,
-    Fields,
     Function,
     Instance,
     Native,
@@ -124,7 +123,12 @@ class Calls:
     def call_open(self, func: object, args: tuple, kwargs: dict, at) -> object:
         """A call with `*args` or `**kwargs` of unknown length."""
         func = self.resolve(func)
-        if isinstance(func, ClassValue) and func is self.types["zip"] and len(args) == 1 and isinstance(args[0].element, tuple):
+        if (
+            isinstance(func, ClassValue)
+            and func is self.types["zip"]
+            and len(args) == 1
+            and isinstance(args[0].element, tuple)
+        ):
             columns = args[0].element  # zip(*rows): as many lists as a row has items, each as long as there are rows
             return self.new_iterator(tuple(self.new_list(Seq(c, args[0].length)) for c in columns))
         known = tuple(Unknown("one of many arguments") if isinstance(a, Seq) else a for a in args)
@@ -271,6 +275,3 @@ class Calls:
         if inner is None or inner.function.owner is None or not inner.code.params:
             return self.fail("RuntimeError", "super(): no arguments")
         return self.make_super(inner.function.owner, inner.locals.get(inner.code.params[0].name))
-
-
-__all__ = ["Calls", "Fields"]

@@ -151,7 +151,9 @@ class Control:
     def exec_for(self, n: ir.For, frame: Frame) -> str | None:
         iterable = self.eval(n.iter, frame)
         if isinstance(iterable, OneOf):
-            iterable = next((a for a in iterable.alternatives if a is not None and not isinstance(a, Unknown)), iterable)
+            iterable = next(
+                (a for a in iterable.alternatives if a is not None and not isinstance(a, Unknown)), iterable
+            )
         plan = self.iterate(iterable)
         items = plan if isinstance(plan, tuple) else None
 
@@ -177,7 +179,9 @@ class Control:
     def too_many(self, rounds: int, steps: int) -> bool:
         """Is a loop to be widened?  Many rounds are followed one by one only where each of them is cheap."""
         budget = self.budget
-        return steps > budget.loop_steps or (rounds > budget.rounds and (steps > 40 * rounds or rounds > 32 * budget.rounds))
+        return steps > budget.loop_steps or (
+            rounds > budget.rounds and (steps > 40 * rounds or rounds > 32 * budget.rounds)
+        )
 
     def generic(self, item: object) -> object:
         """An item that stands for many: its ints are no longer known one by one."""
@@ -185,7 +189,9 @@ class Control:
             return tuple(map(self.generic, item))
         return item
 
-    def open_loop(self, bind: Callable[[], None], n: ir.For | ir.While, frame: Frame, length: object = None) -> str | None:
+    def open_loop(
+        self, bind: Callable[[], None], n: ir.For | ir.While, frame: Frame, length: object = None
+    ) -> str | None:
         """A loop of unknown length: two rounds, then widened; where it may not run at all, joined with its entry."""
         surely = isinstance(length, int) and length > 0
         if isinstance(length, int) and length == 0:
@@ -208,7 +214,9 @@ class Control:
 
         return rounds() if surely else self.fork([lambda: None, rounds], frame)
 
-    def widen_loop(self, bind: Callable[[], None], n: ir.For | ir.While, frame: Frame, at_least_once: bool) -> str | None:
+    def widen_loop(
+        self, bind: Callable[[], None], n: ir.For | ir.While, frame: Frame, at_least_once: bool
+    ) -> str | None:
         """Rounds without end: what a round changes is widened until a further round brings nothing new."""
         for attempt in range(4):
             mark = self.trail.mark()
@@ -269,7 +277,11 @@ class Control:
             truth = self.truth(test)
             if truth is False:
                 return self.end_loop(loop, None, n.orelse, frame)
-            if truth is None or (done >= 2 and self.steps - start > self.budget.loop_steps) or done >= self.budget.rounds:
+            if (
+                truth is None
+                or (done >= 2 and self.steps - start > self.budget.loop_steps)
+                or done >= self.budget.rounds
+            ):
                 break
             signal = self.round(lambda: self.assume(test, True), n.body, frame)
             done += 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tensight_analyzer.interp.values import TensorValue
 from tensight_runtime.spec.op import InPlace, Op
+
+from tensight_analyzer.interp.values import TensorValue
 
 
 @dataclass(slots=True)

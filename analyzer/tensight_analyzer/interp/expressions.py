@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tensight_runtime.spec.cond import Cond
+
 from tensight_analyzer.interp.frame import Frame
 from tensight_analyzer.interp.limits import long_template
 from tensight_analyzer.interp.signals import Raised, Unsupported
@@ -18,7 +20,6 @@ from tensight_analyzer.interp.values import (
     Unknown,
 )
 from tensight_analyzer.ir import nodes as ir
-from tensight_runtime.spec.cond import Cond
 
 
 class Plan:
@@ -108,7 +109,10 @@ class Expressions:
         if isinstance(items, tuple):
             unique: list = []
             for item in items:
-                if not any(item is have or (type(item) is type(have) and self.constant(item) and item == have) for have in unique):
+                if not any(
+                    item is have or (type(item) is type(have) and self.constant(item) and item == have)
+                    for have in unique
+                ):
                     unique.append(item)
             items = tuple(unique)
         return SetValue(self.trail.fields(items=items))
@@ -210,7 +214,9 @@ class Expressions:
         else:
             items = frame.yields["items"]
             known = [*items] if isinstance(items, tuple) else [items.element]
-            self.trail.set(frame.yields, "items", Seq(self.join_values([*known, plan.element]), self.fresh_int("len", 0)))
+            self.trail.set(
+                frame.yields, "items", Seq(self.join_values([*known, plan.element]), self.fresh_int("len", 0))
+            )
         return None
 
     def eval_opaque(self, n: ir.Opaque, frame: Frame) -> object:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from tensight_runtime.spec.cond import Cond
+from tensight_runtime.spec.fact import Fact
+from tensight_runtime.spec.knowledge import Knowledge
+from tensight_runtime.spec.size import Expr, lower
+from tensight_runtime.spec.size import Unknown as UnknownSize
+
 from tensight_analyzer.interp.values import (
     MISSING,
     REST,
@@ -16,11 +22,6 @@ from tensight_analyzer.interp.values import (
     TensorValue,
     Unknown,
 )
-from tensight_runtime.spec.cond import Cond
-from tensight_runtime.spec.fact import Fact
-from tensight_runtime.spec.knowledge import Knowledge
-from tensight_runtime.spec.size import UNKNOWN, Expr, lower
-from tensight_runtime.spec.size import Unknown as UnknownSize
 
 MOST = 4  # alternatives a value may have
 _SIZE = (Expr, UnknownSize)
@@ -266,6 +267,3 @@ def _boolish(value: object) -> bool:
 def _low(a: object, b: object) -> int | None:
     bounds = [lower(v) if not isinstance(v, UnknownSize) else None for v in (a, b)]
     return None if None in bounds else min(bounds)
-
-
-__all__ = ["Joins", "is_int", "same", "UNKNOWN"]

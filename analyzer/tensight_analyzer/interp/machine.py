@@ -1,12 +1,12 @@
 """One interpreter for Python's semantics over the IR.  The domain says what a tensor is, the policy what a loop does.
 
-    machine.py     the machine: dispatch, budgets, what was seen where
-    expressions    names, literals, operators, comparisons, subscripts, comprehensions
-    statements     assignment, functions, classes, with, try, match
-    control        branches, joins, loops
-    calls          arguments, functions, classes, operators of the table
-    attributes     reading and writing them on every kind of value
-    builtins, containers, strings, imports     Python's own
+machine.py     the machine: dispatch, budgets, what was seen where
+expressions    names, literals, operators, comparisons, subscripts, comprehensions
+statements     assignment, functions, classes; contexts: with, try, match
+control        branches, joins, loops
+calls          arguments, functions, classes, operators of the table
+attributes     reading and writing them on every kind of value
+builtins, containers, strings, imports     Python's own
 """
 
 from __future__ import annotations
@@ -16,14 +16,20 @@ import sys
 import time
 from collections.abc import Callable
 
+from tensight_runtime.ops import Table
+from tensight_runtime.spec.knowledge import Knowledge
+from tensight_runtime.spec.size import Expr, lower, symbol
+
 from tensight_analyzer.interp.attributes import Attributes
 from tensight_analyzer.interp.builtins import Builtins
 from tensight_analyzer.interp.calls import Calls
 from tensight_analyzer.interp.containers import Containers
+from tensight_analyzer.interp.contexts import Contexts
 from tensight_analyzer.interp.control import Control
 from tensight_analyzer.interp.expressions import Expressions
 from tensight_analyzer.interp.frame import Frame, Place, Target
 from tensight_analyzer.interp.imports import Imports
+from tensight_analyzer.interp.indexing import Indexing
 from tensight_analyzer.interp.join import Joins
 from tensight_analyzer.interp.operators import Operators
 from tensight_analyzer.interp.signals import OverBudget, Raised, Unsupported
@@ -39,10 +45,6 @@ from tensight_analyzer.interp.values import (
     Unknown,
 )
 from tensight_analyzer.ir.nodes import Name, Node, Pass
-from tensight_runtime.ops import Table
-from tensight_runtime.spec.knowledge import Knowledge
-from tensight_runtime.spec.size import Expr, lower, symbol
-
 
 NOWHERE = Pass((0, 0, 0, 0))
 
@@ -79,7 +81,18 @@ class Budget:
 
 
 class Machine(
-    Expressions, Statements, Control, Calls, Attributes, Operators, Containers, Builtins, Imports, Joins
+    Expressions,
+    Statements,
+    Contexts,
+    Control,
+    Calls,
+    Attributes,
+    Operators,
+    Containers,
+    Indexing,
+    Builtins,
+    Imports,
+    Joins,
 ):
     """Interprets programs.  One machine serves one analysis; nothing of it is global."""
 

@@ -130,7 +130,11 @@ def dict_items(m, self, args, kwargs, at):
     items = self.fields["items"]
     if REST in items:
         keys = [k for k in items if k is not REST]
-        key = m.join_values([*keys, Unknown("a key of a dict")]) if not keys else Unknown("a key of a dict", m.common_type(keys))
+        key = (
+            m.join_values([*keys, Unknown("a key of a dict")])
+            if not keys
+            else Unknown("a key of a dict", m.common_type(keys))
+        )
         return m.new_list(Seq((key, m.join_values(list(items.values()))), m.fresh_int("len", 0)))
     return m.new_list(tuple(items.items()))
 
@@ -141,8 +145,12 @@ def dict_update(m, self, args, kwargs, at):
         items = m.mapping_items(arg)
         if items is None:
             plan = m.iterate(arg)
-            pairs = plan if isinstance(plan, tuple) and all(isinstance(p, tuple) and len(p) == 2 for p in plan) else None
-            items = {m.key_of(k): v for k, v in pairs} if pairs is not None else {REST: Unknown("from an unknown mapping")}
+            pairs = (
+                plan if isinstance(plan, tuple) and all(isinstance(p, tuple) and len(p) == 2 for p in plan) else None
+            )
+            items = (
+                {m.key_of(k): v for k, v in pairs} if pairs is not None else {REST: Unknown("from an unknown mapping")}
+            )
             items = {k if k is not MISSING else REST: v for k, v in items.items()}
         merged.update(items)
     merged.update(kwargs)
@@ -326,6 +334,7 @@ def number_attribute(m, value, name):
     if isinstance(value, (int, float)) and name in ("real", "imag", "numerator", "denominator"):
         return getattr(value, name, MISSING)
     if isinstance(value, (int, float, complex)) and hasattr(value, name) and not name.startswith("_"):
+
         def call(m, args, kwargs, at):
             try:
                 return m.lifted(getattr(value, name)(*args, **kwargs))

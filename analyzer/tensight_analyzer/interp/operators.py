@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import operator
 
+from tensight_runtime.spec import cond as conds
+from tensight_runtime.spec.cond import Cond
+from tensight_runtime.spec.size import UNKNOWN, Expr
+from tensight_runtime.spec.size import Unknown as UnknownSize
+
 from tensight_analyzer.interp.join import is_int, same
 from tensight_analyzer.interp.limits import LARGEST, large_result
 from tensight_analyzer.interp.values import (
@@ -20,10 +25,6 @@ from tensight_analyzer.interp.values import (
     Test,
     Unknown,
 )
-from tensight_runtime.spec import cond as conds
-from tensight_runtime.spec.cond import Cond
-from tensight_runtime.spec.size import UNKNOWN, Expr
-from tensight_runtime.spec.size import Unknown as UnknownSize
 
 NAMES = {
     "+": "add", "-": "sub", "*": "mul", "/": "truediv", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul",
@@ -87,7 +88,9 @@ class Operators:
     def numeric(self, value: object) -> bool:
         if isinstance(value, (int, float, complex, Expr, UnknownSize, Cond)):
             return True
-        return isinstance(value, Unknown) and (value.python_type in (int, float, bool, complex) or "int" in value.fields)
+        return isinstance(value, Unknown) and (
+            value.python_type in (int, float, bool, complex) or "int" in value.fields
+        )
 
     def plain_binary(self, op: str, a: object, b: object) -> object:
         if large_result(op, a, b):
@@ -248,7 +251,9 @@ class Operators:
     def compare_sizes(self, op: str, a: object, b: object) -> bool | Cond:
         if isinstance(a, UnknownSize) or isinstance(b, UnknownSize):
             return Unknown("compares an unknown size", bool)
-        answer = {"==": conds.eq, "!=": conds.ne, "<": conds.lt, "<=": conds.le, ">": conds.gt, ">=": conds.ge}[op](a, b)
+        answer = {"==": conds.eq, "!=": conds.ne, "<": conds.lt, "<=": conds.le, ">": conds.gt, ">=": conds.ge}[op](
+            a, b
+        )
         if isinstance(answer, Cond):
             known = self.path.decide(answer)
             return answer if known is None else known
@@ -347,8 +352,10 @@ class Operators:
             return self.identical(self.resolve(test.subject), None)
         if test.kind == "isinstance":
             subject = self.resolve(test.subject)
-            return None if isinstance(subject, (Unknown, OneOf)) and subject is test.subject else self.truth(
-                self.isinstance_of(subject, test.arg)
+            return (
+                None
+                if isinstance(subject, (Unknown, OneOf)) and subject is test.subject
+                else self.truth(self.isinstance_of(subject, test.arg))
             )
         return None
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from tensight_runtime import ops as runtime_ops
+
 from tensight_analyzer.interp.frame import Frame, Place
 from tensight_analyzer.interp.values import MISSING, ClassValue, Fields, Native, TensorValue
-from tensight_analyzer.natives import engine, python
-from tensight_runtime import ops as runtime_ops
+from tensight_analyzer.natives import engine, python, tensors
 
 RUNTIME = os.path.dirname(os.path.dirname(os.path.abspath(runtime_ops.__file__)))
 MODELS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "models")
@@ -41,10 +42,12 @@ class Project:
         self.entry_frame: Frame | None = None
         self.modules: dict[str, str] = {}  # plugins' models of packages: dotted name -> file
         self.tensor_class = ClassValue(Fields(), "Tensor", (), TensorValue, engine.make_tensor)
-        self.parameter_class = ClassValue(Fields(), "Parameter", (self.tensor_class,), TensorValue, engine.make_parameter)
+        self.parameter_class = ClassValue(
+            Fields(), "Parameter", (self.tensor_class,), TensorValue, engine.make_parameter
+        )
         self.buffer_class = ClassValue(Fields(), "Buffer", (self.tensor_class,), TensorValue, engine.make_buffer)
-        self.tensor_methods: dict[str, Native] = {n: Native(f"Tensor.{n}", f) for n, f in engine.TENSOR_METHODS.items()}
-        self.tensor_only = engine.TENSOR_ONLY
+        self.tensor_methods: dict[str, Native] = {n: Native(f"Tensor.{n}", f) for n, f in tensors.TENSOR_METHODS.items()}
+        self.tensor_only = tensors.TENSOR_ONLY
 
     def canonical(self, name: str) -> str:
         """`torch` is our runtime."""

@@ -7,7 +7,10 @@ What rests on a convention (an unbatched input would do as well) is shown, but i
 
 from __future__ import annotations
 
-from tensight_analyzer.interp.frame import Frame, Place
+from tensight_runtime.spec.fact import Fact
+from tensight_runtime.spec.size import symbol
+
+from tensight_analyzer.interp.frame import Frame
 from tensight_analyzer.interp.signals import OverBudget, Raised, Unsupported
 from tensight_analyzer.interp.values import (
     ClassMethod,
@@ -21,8 +24,6 @@ from tensight_analyzer.interp.values import (
     Unknown,
 )
 from tensight_analyzer.ir import nodes as ir
-from tensight_runtime.spec.fact import Fact
-from tensight_runtime.spec.size import symbol
 
 STEPS = 200_000  # what one root may cost
 
@@ -167,6 +168,3 @@ def _guarded(machine, frame: Frame, run) -> object:
         machine.look_at = 0
         machine.state["grad"], machine.state["path"] = grad, path
         frame.place = place
-
-
-__all__ = ["Place", "run_roots"]

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from tensight_runtime.ops import PROPERTIES
+from tensight_runtime.spec.cond import Cond, eq
+from tensight_runtime.spec.device import Device
+from tensight_runtime.spec.dtype import DType
+from tensight_runtime.spec.fact import Fact
+from tensight_runtime.spec.size import UNKNOWN, Expr, Symbol, product, symbol
+
 from tensight_analyzer.interp.expressions import Plan
 from tensight_analyzer.interp.join import same
 from tensight_analyzer.interp.values import (
@@ -13,22 +20,13 @@ from tensight_analyzer.interp.values import (
     Exception_,
     Instance,
     ListValue,
-    ModuleValue,
-    Native,
     OneOf,
     OpFunction,
-    Property,
     Seq,
     TensorValue,
     Unknown,
 )
 from tensight_analyzer.ir import nodes as ir
-from tensight_runtime.ops import PROPERTIES
-from tensight_runtime.spec.cond import Cond, eq
-from tensight_runtime.spec.device import Device
-from tensight_runtime.spec.dtype import DType
-from tensight_runtime.spec.fact import Fact
-from tensight_runtime.spec.size import UNKNOWN, Expr, Symbol, product, symbol
 
 
 class Tensors:
@@ -200,7 +198,9 @@ class Tensors:
         elif name == "data":
             if isinstance(item, TensorValue):
                 fact = item.fact
-                self.set_fact(value, Fact(fact.dtype, fact.dims, fact.device, value.fact.requires_grad, value.fact.is_leaf))
+                self.set_fact(
+                    value, Fact(fact.dtype, fact.dims, fact.device, value.fact.requires_grad, value.fact.is_leaf)
+                )
             else:
                 self.set_fact(value, Fact(None, None, None, value.fact.requires_grad, value.fact.is_leaf))
         else:
@@ -226,8 +226,10 @@ class Tensors:
         return self.machine.fresh_int("i", None)
 
     def numel_of(self, dims: tuple) -> object:
-        return self.machine.path.normalize(product(dims)) if all(not isinstance(d, Unknown) for d in dims) else Unknown(
-            "a product of unknown sizes", int
+        return (
+            self.machine.path.normalize(product(dims))
+            if all(not isinstance(d, Unknown) for d in dims)
+            else Unknown("a product of unknown sizes", int)
         )
 
     def iterate(self, value: TensorValue) -> tuple | Plan:
@@ -390,5 +392,3 @@ CORE = {
     "__class__": lambda d, v: v.cls or d.tensor_class(),
     "itemsize": lambda d, v: v.fact.dtype.itemsize if v.fact.dtype else Unknown("the size of an element", int),
 }
-
-__all__ = ["Tensors", "ModuleValue", "Native", "Property"]

@@ -88,7 +88,9 @@ class Trail:
             else:
                 self.set(fields, key, value)
 
-    def join(self, deltas: Iterable[Delta], mark: tuple[int, int], join: Callable[[list, object, Fields], object]) -> None:
+    def join(
+        self, deltas: Iterable[Delta], mark: tuple[int, int], join: Callable[[list, object, Fields], object]
+    ) -> None:
         """Merge what several branches from the present state wrote; `join(values, key, fields)` merges one entry.
 
         A value created after the mark exists only in the branches that wrote to it, so the others have no say in it.

@@ -170,7 +170,9 @@ class ClassValue(Obj):
 
     __slots__ = ("bases", "mro", "name", "native", "new", "qualname")
 
-    def __init__(self, fields: Fields, name: str, bases: tuple, native: type | None = None, new: Callable | None = None):
+    def __init__(
+        self, fields: Fields, name: str, bases: tuple, native: type | None = None, new: Callable | None = None
+    ):
         self.fields = fields
         self.name = name
         self.qualname = name

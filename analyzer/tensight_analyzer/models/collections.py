@@ -1,5 +1,5 @@
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from _collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 
 class OrderedDict(dict):

@@ -111,7 +111,11 @@ def described(snapshot: object) -> dict:
             return {"type": kind, "value": [size(i[2]) if isinstance(i, tuple) else size(i) for i in items]}
         return {"type": kind, "items": [described(i) for i in items]}
     if kind == "dict":
-        return {"type": "dict", "items": {k: described(v) for k, v in snapshot[1]}} if len(snapshot) > 1 else {"type": "dict"}
+        return (
+            {"type": "dict", "items": {k: described(v) for k, v in snapshot[1]}}
+            if len(snapshot) > 1
+            else {"type": "dict"}
+        )
     if kind == "constant":
         value = snapshot[1]
         return {"type": "dtype" if isinstance(value, DType) else "device" if isinstance(value, Device) else "other"}

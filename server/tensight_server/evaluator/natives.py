@@ -24,7 +24,7 @@ from tensight_analyzer.interp.values import (
     Unknown,
 )
 from tensight_analyzer.natives import engine as models
-from tensight_analyzer.natives.engine import copy_value
+from tensight_analyzer.natives.tensors import copy_value
 from tensight_runtime.engine import Buffer, Parameter, Tensor, tape
 from tensight_runtime.engine import random as generator
 from tensight_runtime.engine.state import modes, switches
