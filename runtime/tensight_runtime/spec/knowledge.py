@@ -29,6 +29,7 @@ from tensight_runtime.spec.size import (
     Range,
     Size,
     Symbol,
+    as_atom,
     as_size,
     atoms,
     bounds,
@@ -39,13 +40,14 @@ from tensight_runtime.spec.size import (
 
 
 class Knowledge:
-    __slots__ = ("rewrites", "ranges", "obligations", "_normal")
+    __slots__ = ("rewrites", "ranges", "obligations", "_normal", "_mentioned")
 
     EMPTY: ClassVar[Knowledge]
 
     def __init__(self, rewrites: Mapping[Atom, Size], ranges: Mapping[Atom, Range], obligations: tuple[Cond, ...]):
         self.rewrites, self.ranges, self.obligations = rewrites, ranges, obligations
         self._normal: dict[Expr, Size] = {}
+        self._mentioned: frozenset[Symbol] | None = None
 
     def normalize(self, size: Size) -> Size:
         """The form all sizes have that this path knows to be equal; the same object if there is nothing to do."""
@@ -89,6 +91,8 @@ class Knowledge:
             if any(self.decide(compare("==", size, 1)) is not False for size in (cond.a, cond.b)):
                 return self
             cond = Cond("==", cond.a, cond.b)
+        if verdict is None and (simple := self._about_new_symbol(cond)) is not None:
+            return simple
         new = [Cond("!=", divisor, 0) for divisor in divisors(cond)]  # whoever asked has divided by them
         new = [one for one in new if not self.implies(one)]
         if verdict is None:
@@ -99,6 +103,50 @@ class Knowledge:
         if not draft.learn(new):
             return None
         return Knowledge(draft.rewrites, draft.ranges, tuple(draft.obligations))
+
+    def _about_new_symbol(self, cond: Cond) -> Knowledge | None:
+        """A bound or a number for a symbol that no fact mentions: nothing else changes.  Most conditions are of this kind."""
+        atom = as_atom(cond.a) if type(cond.a) is Expr else None
+        if type(atom) is not Symbol or atom in self.mentioned:
+            return None
+        other = as_atom(cond.b) if cond.kind == "==" and type(cond.b) is Expr else None
+        if type(other) is Symbol and atom.rank < other.rank and atom.low == other.low and other not in self.mentioned:
+            made = self._with(atom, {**self.rewrites, atom: cond.b}, self.ranges)  # it gets a better name
+            made._mentioned |= {other}
+            return made
+        if type(cond.b) is not int:
+            return None
+        low, high, n = atom.low, None, cond.b
+        if cond.kind == "==":
+            return self._with(atom, {**self.rewrites, atom: n}, self.ranges)
+        if cond.kind == "!=" and low == n or cond.kind == ">":
+            low = n + 1
+        elif cond.kind == ">=":
+            low = n
+        elif cond.kind in ("<", "<="):
+            high = n if cond.kind == "<=" else n - 1
+        else:
+            return None
+        return self._with(atom, self.rewrites, {**self.ranges, atom: (low, high)})
+
+    def _with(self, atom: Symbol, rewrites: dict, ranges: dict) -> Knowledge:
+        made = Knowledge(rewrites, ranges, self.obligations)
+        made._mentioned = self.mentioned | {atom}
+        return made
+
+    @property
+    def mentioned(self) -> frozenset[Symbol]:
+        """The symbols that some fact speaks of."""
+        if self._mentioned is None:
+            found: set[Symbol] = set()
+            for atom, size in self.rewrites.items():
+                found |= symbols(as_size(atom)) | symbols(size)
+            for atom in self.ranges:
+                found |= symbols(as_size(atom))
+            for cond in self.obligations:
+                found |= symbols(cond.a) | symbols(cond.b)
+            self._mentioned = frozenset(found)
+        return self._mentioned
 
     @staticmethod
     def join(a: Knowledge, b: Knowledge) -> Knowledge:

@@ -1,0 +1,90 @@
+"""Small programs that real code taught us: what is known of them, and that nothing is found in them."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from tests.support.analyzer import facts_and_findings, findings_in
+
+# what real code does -> a program in it; `# => fact | fact` is what is known of what the line binds
+PROGRAMS = {
+    "a list repeated an unknown number of times is a list": """
+        import sys
+        import torch
+        import torch.nn.functional as F
+        n = int(sys.argv[1])
+        x, w = torch.zeros(2, 3, 8, 8), torch.zeros(4, 3, 3, 3)
+        y = F.conv2d(x, w, stride=[1] * n)  # => f32[2, 4, 6, 6]
+        """,
+    "numbers nobody has counted as a size": """
+        import sys
+        import torch
+        n = int(sys.argv[1])
+        x = torch.zeros(2, 3, 8, 8)
+        y = torch.zeros([n] * n)  # => f32[...]
+        y = x.sum(dim=list(range(n)))  # => f32[...]
+        y = x.permute([int(k) for k in sys.argv[1:]])  # => f32[...]
+        a, b = torch.split(x, [4] * n, 2)
+        y = a + 1  # => ?[...] ?device
+        """,
+    "pieces nobody has counted keep their graph": """
+        import sys
+        import torch
+        w = torch.zeros(4, 8, requires_grad=True)
+        a, b = (w * 2).chunk(int(sys.argv[1]))
+        loss = (a + b).sum()
+        loss.backward()
+        """,
+    "views nobody has counted, made without gradients": """
+        import sys
+        import torch
+        x = torch.zeros(4, 8)
+        with torch.no_grad():
+            a, b = x.chunk(int(sys.argv[1]))
+            y = (a + b).dim()
+        """,
+    "a gradient of one of several leaves": """
+        import sys
+        import torch
+        from torch import nn
+        layers = nn.ModuleList([nn.Linear(3, 3) for _ in range(int(sys.argv[1]))])
+        x = torch.zeros(2, 3)
+        for layer in layers:
+            x = layer(x)
+        x.sum().backward()
+        grads = []
+        for p in layers.parameters():
+            if p.grad is not None:
+                grads.append(p.grad.view(-1))
+        flat = torch.cat(grads)
+        """,
+    "a loss list of tensors of unknown rank": """
+        import sys
+        import torch
+        def load(path): return torch.load(path)
+        many = [load(a).float() for a in ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j")] * 30
+        y = torch.cat(many)  # => f32[...] ?device
+        """,
+    "sizes that may broadcast, asked for twice": """
+        import sys
+        import torch
+        n, m = int(sys.argv[1]), int(sys.argv[2])
+        assert n != 4
+        x = torch.zeros(n, 8) + torch.zeros(m, 8)
+        y = torch.zeros(n, 8) + torch.zeros(m, 8)
+        z = (x + y).sum()  # => f32[]
+        """,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_real_code(name, tmp_path, monkeypatch):
+    code = textwrap.dedent(PROGRAMS[name]).strip() + "\n"
+    line, findings = facts_and_findings(code, tmp_path)
+    assert [f.message for f in findings] == []
+    for number, text in enumerate(code.split("\n"), 1):
+        _, asked, fact = text.partition("  # => ")
+        if asked:
+            assert [" | ".join(known) for known in line(number)] == [fact], text
