@@ -104,7 +104,9 @@ def measured(text: str, folder: Path, repeat: int) -> dict[str, list[float]]:
 def show(times: dict[str, list[float]], text: str) -> None:
     middle = {kind: median(values) for kind, values in times.items()}
     middle[BASE] = middle["import libcst"] + 4 * middle["one parse"] + 0.1
-    print(f"{text.count(chr(10)):,} lines; CPU seconds, medians of {len(times['one parse'])}, and shares of the measure")
+    print(
+        f"{text.count(chr(10)):,} lines; CPU seconds, medians of {len(times['one parse'])}, and shares of the measure"
+    )
     for kind, seconds in middle.items():
         spread = f"{min(times[kind]):.2f} to {max(times[kind]):.2f}" if kind in times else ""
         share = f"{seconds / middle[BASE]:6.2f}" if kind.startswith("check") else ""

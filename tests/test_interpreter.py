@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from tests.support.analyzer import facts_and_findings, findings_in
+from tests.support.analyzer import facts_and_findings
 
 # what real code does -> a program in it; `# => fact | fact` is what is known of what the line binds
 PROGRAMS = {
@@ -27,7 +27,7 @@ PROGRAMS = {
         y = x.sum(dim=list(range(n)))  # => f32[...]
         y = x.permute([int(k) for k in sys.argv[1:]])  # => f32[...]
         a, b = torch.split(x, [4] * n, 2)
-        y = a + 1  # => ?[...] ?device
+        y = a + 1  # => ?[...] ?device grad?
         """,
     "pieces nobody has counted keep their graph": """
         import sys
@@ -60,12 +60,36 @@ PROGRAMS = {
                 grads.append(p.grad.view(-1))
         flat = torch.cat(grads)
         """,
-    "a loss list of tensors of unknown rank": """
+    "hundreds of tensors of which nothing is known": """
         import sys
         import torch
         def load(path): return torch.load(path)
         many = [load(a).float() for a in ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j")] * 30
-        y = torch.cat(many)  # => f32[...] ?device
+        y = torch.cat(many)  # => ?[...] ?device grad?
+        """,
+    "a loop over one of several lists": """
+        import sys
+        import torch
+        few = [torch.zeros(2)] if len(sys.argv) > 1 else []
+        seen = []
+        for x in few or [torch.zeros(2), torch.zeros(2)]:
+            seen.append(x)
+        y = torch.cat(seen)  # => f32[2*len]
+        """,
+    "an iterator of which paths have read more or less": """
+        import sys
+        import torch
+        it = iter([torch.zeros(2), torch.zeros(3), torch.zeros(4)])
+        if len(sys.argv) > 1:
+            next(it)
+        y = next(it).sum()  # => f32[]
+        for x in it:
+            z = x.sum()  # => f32[]
+        """,
+    "an equation nobody knows": """
+        import sys
+        import torch
+        y = torch.einsum(sys.argv[1], torch.zeros(2, 3), torch.zeros(3, 4))  # => ?[...] ?device grad?
         """,
     "sizes that may broadcast, asked for twice": """
         import sys
@@ -80,7 +104,7 @@ PROGRAMS = {
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_real_code(name, tmp_path, monkeypatch):
+def test_real_code(name, tmp_path):
     code = textwrap.dedent(PROGRAMS[name]).strip() + "\n"
     line, findings = facts_and_findings(code, tmp_path)
     assert [f.message for f in findings] == []

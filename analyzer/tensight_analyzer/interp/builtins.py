@@ -286,6 +286,9 @@ class Builtins:
             items, position = value.fields["items"], value.fields["position"]
             if isinstance(items, Seq):
                 return self.fresh_element(items.element)
+            if not isinstance(position, int):  # paths met that had read more of it or less
+                some = self.join_values(list(items)) if items else Unknown("next() of an empty iterator")
+                return some if default is MISSING else self.one_of((some, default))
             if position < len(items):
                 self.trail.set(value.fields, "position", position + 1)
                 return items[position]

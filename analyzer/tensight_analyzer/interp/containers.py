@@ -84,6 +84,8 @@ class Containers:
 
     def _drained(self, value: Iterator) -> tuple | Plan:
         items, at = value.fields["items"], value.fields["position"]
+        if isinstance(items, tuple) and not isinstance(at, int):  # paths met that had read more of it or less
+            return Plan(self.join_values(list(items)), self.fresh_int("len", 0)) if items else ()
         if isinstance(items, tuple):
             self.trail.set(value.fields, "position", len(items))
             return items[at:]

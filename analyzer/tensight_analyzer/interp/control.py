@@ -151,9 +151,8 @@ class Control:
     def exec_for(self, n: ir.For, frame: Frame) -> str | None:
         iterable = self.eval(n.iter, frame)
         if isinstance(iterable, OneOf):
-            iterable = next(
-                (a for a in iterable.alternatives if a is not None and not isinstance(a, Unknown)), iterable
-            )
+            known = tuple(a for a in iterable.alternatives if a is not None and not isinstance(a, Unknown))
+            iterable = OneOf(known) if known else iterable
         plan = self.iterate(iterable)
         items = plan if isinstance(plan, tuple) else None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tensight_runtime.spec.size import Expr
+from tensight_runtime.spec.cond import le
+from tensight_runtime.spec.expr import Max, Min
+from tensight_runtime.spec.size import Expr, atoms, bounds
 from tensight_runtime.spec.size import Unknown as UnknownSize
 
 from tensight_analyzer.interp.values import (
@@ -115,7 +117,16 @@ class Indexing:
 
     def slice_length(self, length: object, start: object, stop: object, step: object) -> object:
         """How many items a slice takes, by the rule for a tensor's dim."""
-        return self.domain.slice_length(length, start, stop, step)
+        found = self.domain.slice_length(length, start, stop, step)
+        if isinstance(found, Expr) and any(isinstance(a, (Min, Max)) for a in atoms(found)):
+            # `max(min(end - start, 32), 0)` is exact and says nothing to a reader: some number of at most 32
+            short = self.fresh_int("n", 0)
+            _, most = bounds(found)
+            learned = self.path.assume(le(short, most)) if most is not None else None
+            if learned is not None:
+                self.learn(learned)
+            return short
+        return found
 
     def setitem(self, owner: object, index: object, value: object, at) -> None:
         owner, index = self.resolve(owner), self.resolve(index)

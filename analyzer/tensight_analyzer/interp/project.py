@@ -46,7 +46,9 @@ class Project:
             Fields(), "Parameter", (self.tensor_class,), TensorValue, engine.make_parameter
         )
         self.buffer_class = ClassValue(Fields(), "Buffer", (self.tensor_class,), TensorValue, engine.make_buffer)
-        self.tensor_methods: dict[str, Native] = {n: Native(f"Tensor.{n}", f) for n, f in tensors.TENSOR_METHODS.items()}
+        self.tensor_methods: dict[str, Native] = {
+            n: Native(f"Tensor.{n}", f) for n, f in tensors.TENSOR_METHODS.items()
+        }
         self.tensor_only = tensors.TENSOR_ONLY
 
     def canonical(self, name: str) -> str:

@@ -12,8 +12,21 @@ class ArgumentParser:
         self.dests = {}
         self.defaults = {}
 
-    def add_argument(self, *names, dest=None, default=None, type=None, action=None, nargs=None, choices=None, const=None,
-                     required=False, help=None, metavar=None, version=None):
+    def add_argument(
+        self,
+        *names,
+        dest=None,
+        default=None,
+        type=None,
+        action=None,
+        nargs=None,
+        choices=None,
+        const=None,
+        required=False,
+        help=None,
+        metavar=None,
+        version=None,
+    ):
         if dest is None:
             dest = names[0]
             for name in names:

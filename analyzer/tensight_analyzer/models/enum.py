@@ -3,6 +3,7 @@ from _enum import EnumBase
 
 def auto():
     from _enum import auto_value
+
     return auto_value()
 
 

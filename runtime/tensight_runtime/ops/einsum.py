@@ -316,6 +316,8 @@ def from_sublists(arguments):
         isinstance(n, UnknownLike) for part in arguments if isinstance(part, (list, tuple)) for n in part
     ):
         raise RankUnknown
+    if not all(isinstance(part, (list, tuple)) for part in (*arguments[1::2], *arguments[len(arguments) & ~1 :])):
+        raise RankUnknown  # an equation nobody knows, then: einsum(equation, a, b)
     tensors = list(arguments[: len(arguments) - len(arguments) % 2 : 2])
     inputs = [_letters(numbers) for numbers in arguments[1::2]]
     equation = ",".join(inputs)
