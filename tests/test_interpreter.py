@@ -91,6 +91,39 @@ PROGRAMS = {
         import torch
         y = torch.einsum(sys.argv[1], torch.zeros(2, 3), torch.zeros(3, 4))  # => ?[...] ?device grad?
         """,
+    "a list of modules given to something unknown": """
+        import torch
+        from torch import nn
+        from somewhere import watched
+        layers = [nn.Linear(3, 3), nn.Linear(3, 3)]
+        for layer in watched(layers):
+            layer.to("cuda")
+        y = nn.Sequential(*layers)(torch.zeros(2, 3, device="cuda"))
+        """,
+    "a window nobody has counted": """
+        import sys
+        import torch.nn.functional as F
+        import torch
+        size = [int(k) for k in sys.argv[1:]]
+        y = F.avg_pool2d(torch.zeros(1, 3, 8, 8), size, size).dim()  # => 4
+        """,
+    "a module first needed on a path that ends": """
+        import sys
+        import torch
+        def weights(flag):
+            if flag:
+                with torch.no_grad():
+                    w = torch.zeros(2, requires_grad=True) * 2
+                raise ValueError(w)
+            return torch.zeros(2)
+        try:
+            weights(len(sys.argv) > 1)
+        except ValueError:
+            pass
+        w = torch.zeros(3, requires_grad=True)
+        with torch.no_grad():
+            y = w * 2  # => f32[3]
+        """,
     "sizes that may broadcast, asked for twice": """
         import sys
         import torch

@@ -29,11 +29,18 @@ from tensight_analyzer.interp.values import (
 )
 
 
+def _of_length(value: object, length: int) -> object:
+    if not isinstance(value, Seq):
+        return value
+    return [UNKNOWN if isinstance(value.element, Unknown) else value.element] * length
+
+
 class AbstractDomain(Results, Tensors, Autograd):
     """Tensors as facts."""
 
     def attach(self, machine) -> None:
         self.machine = machine
+        self.handed_out = {}  # what unknown functions were given
         machine.state["grad"] = True
         machine.state["inference"] = False
         machine.state["grads unknown"] = False
@@ -206,7 +213,7 @@ class AbstractDomain(Results, Tensors, Autograd):
         """A list of `n` like tensors: the rule at 1, 2 and 3 of them; what grows by the same amount each time is linear in n."""
         element, n = facts[where].element, facts[where].length
         if base.params[where].kind.holds != "many":
-            return self.infer_any_length(base, facts, where, UNKNOWN if isinstance(element, Unknown) else element)
+            return self.infer_any_length(base, facts)
         runs = [base.infer([*facts[:where], [element] * k, *facts[where + 1 :]]) for k in (1, 2, 3)]
         if not all(isinstance(r, Fact) and r.dims is not None and len(r.dims) == len(runs[0].dims or ()) for r in runs):
             return Fact(runs[0].dtype if isinstance(runs[0], Fact) else None, None, None)
@@ -218,13 +225,13 @@ class AbstractDomain(Results, Tensors, Autograd):
             dims.append(one + step * (n - 1) if linear else UNKNOWN)
         return Fact(runs[0].dtype, tuple(self.machine.path.normalize(d) for d in dims), runs[0].device)
 
-    def infer_any_length(self, base: Op, facts: list, where: int, item: object) -> object:
+    def infer_any_length(self, base: Op, facts: list) -> object:
         """Numbers nobody has counted, as a stride or a size: what the answers at the lengths the rule takes have in common."""
         runs = []
         for length in (1, 2, 3, 4):
             with collecting():  # what one length asks for is no news
                 try:
-                    runs.append(base.infer([*facts[:where], [item] * length, *facts[where + 1 :]]))
+                    runs.append(base.infer([_of_length(f, length) for f in facts]))
                 except (Refused, RankUnknown):
                     continue
         if base.returns != "tensor" or base.outs:
@@ -246,7 +253,10 @@ class AbstractDomain(Results, Tensors, Autograd):
         # a list that is empty after `__init__` may be filled when a method nobody calls is called
         empty = m.root > 0 and any(isinstance(v, (list, tuple)) and not v for v in bound)
         supposed = m.supposing > 0 or empty
-        m.tell(Refusal(op, bound, str(refused), refused.error, at, self.facet(op, bound, refused), m.path, supposed))
+        facet = self.facet(op, bound, refused)
+        base = op.base if isinstance(op, InPlace) else op
+        supposed = supposed or (facet != "shape" and self.may_be_moved(list(base.tensors(bound))))
+        m.tell(Refusal(op, bound, str(refused), refused.error, at, facet, m.path, supposed))
         return Unknown(f"after an error: {refused}")
 
     def facet(self, op: Op | InPlace, bound: list, refused: Refused) -> str:

@@ -12,7 +12,17 @@ from tensight_runtime.spec.op import InPlace, Op, Selected, scalar_name
 
 from tensight_analyzer.interp.events import GradEvent
 from tensight_analyzer.interp.signals import Raised
-from tensight_analyzer.interp.values import Fields, Obj, TensorValue, Unknown
+from tensight_analyzer.interp.values import (
+    DictValue,
+    Fields,
+    Instance,
+    ListValue,
+    Obj,
+    OneOf,
+    Seq,
+    TensorValue,
+    Unknown,
+)
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
@@ -198,6 +208,22 @@ class Autograd:
             storage = value.fields.get("storage")
             if isinstance(storage, Storage) and storage.fields["version"] is not None:
                 self.machine.trail.set(storage.fields, "version", None)
+        elif isinstance(value, (Instance, ListValue, DictValue)):
+            self.handed_out[id(value)] = value
+
+    def may_be_moved(self, tensors: list[TensorValue]) -> bool:
+        """Is one of them in a module that something unknown has been given?  That may have moved it or changed its dtype."""
+        wanted = set(map(id, tensors))
+        queue = list(self.handed_out.values())
+        seen = set(map(id, queue))
+        for value in queue:
+            if id(value) in wanted:
+                return True
+            for part in _parts(self.machine.resolve(value)):
+                if id(part) not in seen and len(seen) < 100_000:
+                    seen.add(id(part))
+                    queue.append(part)
+        return False
 
     def complain(self, event: GradEvent) -> None:
         m = self.machine
@@ -329,6 +355,20 @@ class Autograd:
 def _version(tensor: TensorValue) -> int | None:
     storage = tensor.fields.get("storage")
     return storage.fields["version"] if isinstance(storage, Storage) else None
+
+
+def _parts(value: object):
+    """What an object, a container or a choice holds."""
+    if isinstance(value, OneOf):
+        return value.alternatives
+    if isinstance(value, Instance):
+        return list(value.fields.values())
+    items = value.fields["items"] if isinstance(value, (ListValue, DictValue)) else value
+    if isinstance(items, dict):
+        return items.values()
+    if isinstance(items, Seq):
+        return (items.element,)
+    return items if isinstance(items, tuple) else ()
 
 
 def _tensors_in(value: object):

@@ -67,11 +67,13 @@ class Imports:
         frame = Frame(module.fields, None, module, None)
         tries, self.tries = self.tries, []
         grad, self.state["grad"] = self.state["grad"], True
+        path = self.path
         try:
-            self.run_units(source.places, frame)
+            with self.trail.apart():  # a module runs once, for all paths: also for those beside the one that asks first
+                self.run_units(source.places, frame)
         finally:
             self.tries = tries
-            self.state["grad"] = grad
+            self.state["grad"], self.state["path"] = grad, path
         return module
 
     def import_from(self, name: str, attribute: str, frame: Frame) -> object:

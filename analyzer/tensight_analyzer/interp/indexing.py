@@ -287,6 +287,20 @@ class Indexing:
                 return unknown
             if isinstance(container, SetValue) and isinstance(item, TensorValue):  # tensors are hashed by identity
                 items = tuple(i for i in items if not isinstance(i, TensorValue) or i is item)
+            plain = self._plainly_in(items, item)
+            if plain is not None:
+                return plain
             answers = [self.identical(i, item) or self.truth(self.compare("==", i, item, at)) for i in items]
             return True if True in answers else unknown if None in answers else False
         return unknown
+
+    def _plainly_in(self, items: tuple, item: object) -> bool | None:
+        """Membership that no `__eq__` has a say in: constants by value, objects by identity; None for anything else."""
+        if any(i is item for i in items) and not isinstance(item, Unknown):
+            return True
+        if self.constant(item) and all(map(self.constant, items)):
+            return item in items
+        return False if self._has_no_eq(item) and all(map(self._has_no_eq, items)) else None
+
+    def _has_no_eq(self, value: object) -> bool:
+        return isinstance(value, Instance) and value.cls.lookup("__eq__") is MISSING

@@ -7,7 +7,8 @@ merges what several branches wrote.  So reading costs nothing, and a fork costs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from tensight_analyzer.interp.values import MISSING, Fields, Names
 
@@ -64,6 +65,16 @@ class Trail:
         for fields, key, _ in self.log[mark[0] :]:
             delta[id(fields), key] = (fields, key, fields.get(key, MISSING))
         return delta
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """What is written meanwhile belongs to no branch: it stays when the present one is undone."""
+        log, depth = self.log, self.depth
+        self.log, self.depth = [], 0
+        try:
+            yield
+        finally:
+            self.log, self.depth = log, depth
 
     def take(self, mark: tuple[int, int]) -> Delta:
         """Undo what was written since the mark, and return it."""

@@ -304,7 +304,7 @@ def name_in(public: str, name: str, machine) -> object | None:
     if functions is not None and name in functions:
         return Native(f"{public}.{name}", functions[name])
     if public == "torch" or public.startswith("torch.engine"):
-        if name in LAZY:
+        if name in LAZY and public != f"torch.engine.{LAZY[name]}":
             return machine.import_from("tensight_runtime.engine." + LAZY[name], name, None)
     if public in ("torch", "torch.engine.tensor", "torch.types"):
         classes = {"Tensor": machine.project.tensor_class, "Parameter": machine.project.parameter_class,
