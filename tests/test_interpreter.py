@@ -110,19 +110,24 @@ PROGRAMS = {
     "a module first needed on a path that ends": """
         import sys
         import torch
-        def weights(flag):
-            if flag:
-                with torch.no_grad():
-                    w = torch.zeros(2, requires_grad=True) * 2
-                raise ValueError(w)
-            return torch.zeros(2)
-        try:
-            weights(len(sys.argv) > 1)
-        except ValueError:
-            pass
+        if len(sys.argv) > 1:
+            with torch.no_grad():
+                w = torch.zeros(2, requires_grad=True) * 2
+            raise ValueError(w)
         w = torch.zeros(3, requires_grad=True)
         with torch.no_grad():
             y = w * 2  # => f32[3]
+        """,
+    "a tensor of numbers nobody has counted": """
+        import sys
+        import torch
+        gamma = float(sys.argv[1])
+        R, returns = 0, []
+        for r in [r for r in sys.stdin]:
+            R = r + gamma * R
+            returns.insert(0, R)
+        y = torch.tensor(returns)  # => ?[...]
+        z = (y - y.mean()) / y.std()
         """,
     "sizes that may broadcast, asked for twice": """
         import sys

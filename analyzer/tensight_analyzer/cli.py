@@ -33,13 +33,13 @@ DELEGATES: Final = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments and arguments[0] in DELEGATES:
-        return delegate(arguments[0], arguments[1:])
-    options = parser().parse_args(arguments)
-    if options.command is None:
-        parser().print_help()
-        return 0
     try:
+        if arguments and arguments[0] in DELEGATES:
+            return delegate(arguments[0], arguments[1:])
+        options = parser().parse_args(arguments)
+        if options.command is None:
+            parser().print_help()
+            return 0
         return options.run(options)
     except (ConfigError, PluginError) as error:
         return fail(str(error))

@@ -212,11 +212,11 @@ class AbstractDomain(Results, Tensors, Autograd):
     def infer_repeated(self, base: Op, facts: list, where: int) -> object:
         """A list of `n` like tensors: the rule at 1, 2 and 3 of them; what grows by the same amount each time is linear in n."""
         element, n = facts[where].element, facts[where].length
-        if base.params[where].kind.holds != "many":
+        if base.params[where].kind.name.startswith("int[]"):
             return self.infer_any_length(base, facts)
         runs = [base.infer([*facts[:where], [element] * k, *facts[where + 1 :]]) for k in (1, 2, 3)]
         if not all(isinstance(r, Fact) and r.dims is not None and len(r.dims) == len(runs[0].dims or ()) for r in runs):
-            return Fact(runs[0].dtype if isinstance(runs[0], Fact) else None, None, None)
+            return Fact(runs[0].dtype, None, runs[0].device) if isinstance(runs[0], Fact) else Fact(None, None, None)
         dims = []
         for one, two, three in zip(*(r.dims for r in runs), strict=True):
             step = two - one

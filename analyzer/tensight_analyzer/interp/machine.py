@@ -62,6 +62,15 @@ def resident_megabytes() -> float:
     return used / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
+MOST_SEEN = 32  # different facts of one place that are kept apart
+
+
+def condensed(seen: list) -> list:
+    """Facts that read the same are one (their symbols are of different rounds); too many different ones say nothing."""
+    unique = list({repr(fact) + str(getattr(fact, "is_leaf", "")): fact for fact in seen}.values())
+    return unique if len(unique) <= MOST_SEEN // 2 else [("unknown", None)]
+
+
 class Budget:
     """What one file may cost.  Steps are evaluated nodes; a loop that has used `loop_steps` is widened.
 
@@ -258,8 +267,10 @@ class Machine(
         have = place.facts.get(node)
         if have is None:
             place.facts[node] = [seen]
-        elif seen != have[-1] and len(have) < 64 and seen not in have:
+        elif seen != have[-1] and seen not in have:
             have.append(seen)
+            if len(have) > MOST_SEEN:
+                have[:] = condensed(have)
 
     def watch_names(self) -> None:
         """Remember what names hold where they are read, not only where they are bound."""
