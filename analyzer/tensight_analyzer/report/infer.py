@@ -24,7 +24,7 @@ class Names:
         self.origins: dict[str, list] = {}
 
     def __call__(self, symbol) -> str:
-        key = symbol.key[0] if isinstance(symbol.key, tuple) else symbol.key
+        key = symbol.key
         known = self.origins.setdefault(symbol.name, [])
         if (key, symbol.rank) not in known:
             known.append((key, symbol.rank))
