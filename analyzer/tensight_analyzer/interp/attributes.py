@@ -308,6 +308,8 @@ class Attributes:
             found = function.fields.get(name, MISSING)
             if found is not MISSING:
                 return found
+        if isinstance(function, Native) and name in function.members:
+            return function.members[name]
         if name in ("__name__", "__qualname__"):
             return getattr(function, "name", "").rpartition(".")[2]
         if name == "__doc__":

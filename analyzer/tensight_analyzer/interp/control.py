@@ -166,7 +166,7 @@ class Control:
             for done, item in enumerate(items, 1):
                 if done > 2 and self.too_many(done, self.steps - start):
                     rest = self.join_values([self.generic(i) for i in items[done - 1 :]])
-                    signal = self.widen_loop(bind(rest), n, frame, at_least_once=True)
+                    signal = self.widen_loop(bind(rest), n, frame)
                     break
                 signal = self.round(bind(item), n.body, frame)
                 if signal is not None:
@@ -207,15 +207,13 @@ class Control:
                 again = self.round(bind, n.body, frame)
                 if again is not None:
                     return again
-                return self.widen_loop(bind, n, frame, at_least_once=False)
+                return self.widen_loop(bind, n, frame)
 
             return more() if isinstance(length, int) else self.fork([lambda: None, more], frame)
 
         return rounds() if surely else self.fork([lambda: None, rounds], frame)
 
-    def widen_loop(
-        self, bind: Callable[[], None], n: ir.For | ir.While, frame: Frame, at_least_once: bool
-    ) -> str | None:
+    def widen_loop(self, bind: Callable[[], None], n: ir.For | ir.While, frame: Frame) -> str | None:
         """Rounds without end: what a round changes is widened until a further round brings nothing new."""
         for attempt in range(4):
             mark = self.trail.mark()
@@ -294,7 +292,7 @@ class Control:
                 raise Raised(Unknown("the loop has ended"), certain=False)
 
         if endless:
-            signal = self.widen_loop(again, n, frame, at_least_once=True)
+            signal = self.widen_loop(again, n, frame)
             signal = signal or DEAD  # only a break ends it
         else:
             signal = self.open_loop(again, n, frame)

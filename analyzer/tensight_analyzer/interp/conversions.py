@@ -126,10 +126,6 @@ def make_type(m, args, kwargs, at):
                        at[1].module, {}, at)  # fmt: skip
 
 
-def make_object(m, args, kwargs, at):
-    return m.new_instance(m.types["object"])
-
-
 TYPES = [
     ("type", type, make_type), ("int", int, make_int), ("float", float, make_float), ("str", str, make_str),
     ("complex", complex, lambda m, a, k, at: complex(*a, **k) if all(map(m.constant, a)) else Unknown("complex", complex)),

@@ -1,7 +1,7 @@
 """Mutable state that can be undone, captured and joined.
 
 All state of an analysis (locals, attributes, list contents, what the path knows) lives in `Fields` dictionaries, and
-every write goes through the trail.  A branch runs after a `mark`; `take` undoes it and returns what it wrote; `join`
+every write goes through the trail.  A branch runs after a `mark`; `capture` returns what it wrote, `undo` takes it back; `join`
 merges what several branches wrote.  So reading costs nothing, and a fork costs what its branches write.
 """
 
@@ -48,7 +48,7 @@ class Trail:
     # -- branches -----------------------------------------------------------------------------------------------------
 
     def mark(self) -> tuple[int, int]:
-        """Start recording; give the mark to `take` or `release` exactly once."""
+        """Start recording; give the mark to `release` exactly once."""
         self.depth += 1
         self.clock += 1
         return len(self.log), self.clock
@@ -75,13 +75,6 @@ class Trail:
             yield
         finally:
             self.log, self.depth = log, depth
-
-    def take(self, mark: tuple[int, int]) -> Delta:
-        """Undo what was written since the mark, and return it."""
-        delta = self.capture(mark)
-        self.undo(mark)
-        self.release(mark)
-        return delta
 
     def undo(self, mark: tuple[int, int]) -> None:
         log = self.log

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from tensight_runtime.spec.cond import Cond
 from tensight_runtime.spec.fact import Fact
 from tensight_runtime.spec.kind import TensorLike, UnknownLike
 from tensight_runtime.spec.op import InPlace, Op
@@ -168,14 +167,13 @@ class Instance(Obj):
 class ClassValue(Obj):
     """A class: fields are its namespace, `mro` starts with itself.  `native` is the builtin type it is, or derives from."""
 
-    __slots__ = ("bases", "mro", "name", "native", "new", "qualname")
+    __slots__ = ("bases", "mro", "name", "native", "new")
 
     def __init__(
         self, fields: Fields, name: str, bases: tuple, native: type | None = None, new: Callable | None = None
     ):
         self.fields = fields
         self.name = name
-        self.qualname = name
         self.bases = bases
         kinds = (b.native for b in bases if isinstance(b, ClassValue) and b.native not in (None, object))
         self.native = native or next(kinds, None)
@@ -248,11 +246,12 @@ class Bound:
 class Native:
     """A function the interpreter models: `call(machine, args, kwargs, at)`, where `at` is the call's place."""
 
-    __slots__ = ("call", "name")
+    __slots__ = ("call", "members", "name")
 
-    def __init__(self, name: str, call: Callable):
+    def __init__(self, name: str, call: Callable, members: dict[str, Native] | None = None):
         self.name = name
         self.call = call
+        self.members = members or {}
 
     def __repr__(self) -> str:
         return f"<native {self.name}>"
@@ -331,7 +330,3 @@ class Exception_(Obj):
     def __init__(self, fields: Fields, cls: object):
         self.fields = fields
         self.cls = cls
-
-
-def is_unknown_bool(value: object) -> bool:
-    return isinstance(value, Cond) or (isinstance(value, Unknown) and value.python_type is bool)

@@ -83,11 +83,6 @@ def make_device(m, args, kwargs, at):
     return Unknown("a device that depends on the run")
 
 
-def make_size(m, args, kwargs, at):
-    plan = m.iterate(args[0]) if args else ()
-    return plan if isinstance(plan, tuple) else Unknown("a size of unknown rank", tuple)
-
-
 # -- functions of torch that are no operators -----------------------------------------------------------------------------
 
 

@@ -140,3 +140,8 @@ def starmap(m, args, kwargs, at):
     if isinstance(plan, tuple):
         return m.new_iterator(tuple(m.call(args[0], tuple(m.iterate(i)), {}, at) for i in plan))
     return m.new_iterator(Seq(Unknown("an item of starmap"), m.fresh_int("len", 0)))
+
+
+ITERTOOLS["chain"] = Native(
+    "itertools.chain", over_tuples("chain"), {"from_iterable": Native("itertools.chain.from_iterable", from_iterable)}
+)

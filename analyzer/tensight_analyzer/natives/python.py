@@ -56,11 +56,6 @@ def leave(m, args, kwargs, at):
 # -- classes: typing, dataclasses, enum, collections --------------------------------------------------------------------------
 
 
-def typing_name(name: str):
-    """`Optional`, `List`: subscripting gives an annotation nobody evaluates."""
-    return Unknown("an annotation", None, "")
-
-
 def cast(m, args, kwargs, at):
     return args[1]
 
